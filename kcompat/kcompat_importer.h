@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What importer uses and an older kernel lacks. */
+#ifndef KCOMPAT_IMPORTER_H
+#define KCOMPAT_IMPORTER_H
+
+#include <linux/blk-mq.h>
+#include <linux/blkdev.h>
+#include <linux/dma-buf.h>
+#include <linux/nvme.h>
+#include <linux/version.h>
+
+/* Exported by nvme_core for the other nvme modules; in no public header. */
+void nvme_init_request(struct request *rq, struct nvme_command *cmd);
+
+/*
+ * Before 6.4 an unplug hands passthrough requests to the elevator, and BFQ
+ * dereferences the bio that ours lack.  What is inserted at the head passes
+ * plug and elevator by.  A behaviour, which no compilation can tell.
+ */
+#define KCOMPAT_AT_HEAD (LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0))
+
+/* Defines @name, which blk-mq calls, around the inline @fn(rq, status). */
+#ifdef KCOMPAT_HAVE_END_IO_BATCH
+#define KCOMPAT_DEFINE_END_IO(name, fn)					\
+static enum rq_end_io_ret name(struct request *rq, blk_status_t status,	\
+			       const struct io_comp_batch *iob)		\
+{									\
+	return fn(rq, status);						\
+}
+#else
+#define KCOMPAT_DEFINE_END_IO(name, fn)					\
+static enum rq_end_io_ret name(struct request *rq, blk_status_t status)	\
+{									\
+	return fn(rq, status);						\
+}
+#endif
+
+/* The number of sectors is told at the end; before, at the start. */
+#ifdef KCOMPAT_HAVE_BDEV_END_IO_ACCT_SECTORS
+static inline unsigned long
+kcompat_bdev_start_io_acct(struct block_device *bdev, unsigned int sectors,
+			   enum req_op op, unsigned long start)
+{
+	return bdev_start_io_acct(bdev, op, start);
+}
+
+static inline void
+kcompat_bdev_end_io_acct(struct block_device *bdev, enum req_op op,
+			 unsigned int sectors, unsigned long start)
+{
+	bdev_end_io_acct(bdev, op, sectors, start);
+}
+#else
+static inline unsigned long
+kcompat_bdev_start_io_acct(struct block_device *bdev, unsigned int sectors,
+			   enum req_op op, unsigned long start)
+{
+	return bdev_start_io_acct(bdev, sectors, op, start);
+}
+
+static inline void
+kcompat_bdev_end_io_acct(struct block_device *bdev, enum req_op op,
+			 unsigned int sectors, unsigned long start)
+{
+	bdev_end_io_acct(bdev, op, start);
+}
+#endif
+
+#ifdef KCOMPAT_HAVE_FILE_BDEV
+#define kcompat_file_bdev(filp) file_bdev(filp)
+#else
+#define kcompat_file_bdev(filp) I_BDEV((filp)->f_mapping->host)
+#endif
+
+#ifdef KCOMPAT_HAVE_DMA_BUF_INVALIDATE_MAPPINGS
+#define KCOMPAT_INVALIDATE_MAPPINGS invalidate_mappings
+/* Every mapping of a dynamic importer ends with its unmap. */
+#define kcompat_dma_buf_maps_at_attach(dmabuf) false
+#else
+#define KCOMPAT_INVALIDATE_MAPPINGS move_notify
+/* The core maps a static exporter's memory at attach, and until detach. */
+#define kcompat_dma_buf_maps_at_attach(dmabuf) (!dma_buf_is_dynamic(dmabuf))
+#endif
+
+#endif /* KCOMPAT_IMPORTER_H */
