@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A dma-buf attached to a controller: who shares it, when it is mapped, and how
+ * the exporter takes its memory back.
+ */
+#include <linux/dma-resv.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "gimp.h"
+
+/* An exporter may keep moving the memory; nobody waits for it for ever. */
+#define GIMP_FENCE_ROUNDS	8
+
+void gimp_attach_put(struct gimp_attach *attach)
+{
+	if (!refcount_dec_and_test(&attach->refs))
+		return;
+
+	gimp_ctrl_put(attach->ctrl);
+	kfree(attach);
+	gimp_live_put();
+}
+
+/*
+ * Unpublish, wait for the last command, unmap: nothing of the memory is used
+ * when this returns.
+ */
+static void gimp_attach_unmap(struct gimp_attach *attach)
+{
+	struct dma_resv *resv = attach->dmabuf->resv;
+	struct gimp_map *map;
+
+	dma_resv_assert_held(resv);
+
+	map = rcu_dereference_protected(attach->map, dma_resv_held(resv));
+	if (map) {
+		RCU_INIT_POINTER(attach->map, NULL);
+		gimp_map_kill(map);
+		wait_for_completion(&map->drained);
+		gimp_map_destroy(map);
+	}
+
+	if (attach->sgt) {
+		dma_buf_unmap_attachment(attach->dba, attach->sgt,
+					 DMA_BIDIRECTIONAL);
+		attach->sgt = NULL;
+	}
+}
+
+/* Idempotent. The controller's driver is bound, or is just being unbound. */
+void gimp_attach_close(struct gimp_attach *attach)
+{
+	mutex_lock(&attach->lock);
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	if (attach->state == GIMP_ATTACH_LIVE)
+		attach->state = GIMP_ATTACH_CLOSED;
+	gimp_attach_unmap(attach);
+	dma_resv_unlock(attach->dmabuf->resv);
+
+	if (attach->dba)
+		dma_buf_detach(attach->dmabuf, attach->dba);
+	attach->dba = NULL;
+	mutex_unlock(&attach->lock);
+}
+
+static void gimp_attach_work(struct work_struct *work)
+{
+	struct gimp_attach *attach = container_of(work, struct gimp_attach,
+						  work);
+
+	gimp_attach_close(attach);
+
+	/* Queued twice, by a revoke and by the last user, it runs twice. */
+	if (!refcount_read(&attach->users) && !completion_done(&attach->closed)) {
+		mutex_lock(&attach->ctrl->lock);
+		list_del(&attach->node);
+		mutex_unlock(&attach->ctrl->lock);
+		dma_buf_put(attach->dmabuf);
+		complete_all(&attach->closed);
+	}
+	gimp_attach_put(attach);
+}
+
+/* The work holds a reference while it is queued. */
+static void gimp_attach_queue_close(struct gimp_attach *attach)
+{
+	refcount_inc(&attach->refs);
+	if (!queue_work(gimp_wq, &attach->work))
+		gimp_attach_put(attach);
+}
+
+/*
+ * Called by the exporter, under the reservation lock, perhaps from inside our
+ * own attach or map and perhaps twice: it takes no lock that those hold.
+ */
+static void gimp_attach_invalidate(struct dma_buf_attachment *dba)
+{
+	struct gimp_attach *attach = dba->importer_priv;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+	gimp_attach_unmap(attach);
+
+	/*
+	 * What a static exporter mapped at attach stays mapped until detach,
+	 * which may not be called from here, and what it takes back it does not
+	 * give again.
+	 */
+	if (kcompat_dma_buf_maps_at_attach(attach->dmabuf)) {
+		attach->state = GIMP_ATTACH_REVOKED;
+		gimp_attach_queue_close(attach);
+	}
+}
+
+static const struct dma_buf_attach_ops gimp_attach_ops = {
+	.allow_peer2peer = true,
+	.KCOMPAT_INVALIDATE_MAPPINGS = gimp_attach_invalidate,
+};
+
+static struct gimp_attach *gimp_attach_create(struct gimp_ctrl *ctrl,
+					      struct dma_buf *dmabuf)
+{
+	struct gimp_attach *attach = kzalloc(sizeof(*attach), GFP_KERNEL);
+
+	if (!attach)
+		return ERR_PTR(-ENOMEM);
+
+	refcount_set(&attach->refs, 1);
+	refcount_set(&attach->users, 1);
+	gimp_ctrl_hold(ctrl);
+	attach->ctrl = ctrl;
+	get_dma_buf(dmabuf);
+	attach->dmabuf = dmabuf;
+	mutex_init(&attach->lock);
+	INIT_WORK(&attach->work, gimp_attach_work);
+	init_completion(&attach->closed);
+	gimp_live_get();
+	list_add_tail(&attach->node, &ctrl->attaches);
+	return attach;
+}
+
+/**
+ * gimp_attach_get - a use of the attach of a dma-buf on a controller
+ * @ctrl: the controller
+ * @dmabuf: the dma-buf
+ *
+ * Finds the one that other registrations share, or makes it; nothing is
+ * attached or mapped yet.
+ *
+ * Return: a use and a reference, to be given back by gimp_attach_unuse() and
+ * gimp_attach_put(); or -ENODEV when the controller is going away, or -ENOMEM.
+ */
+struct gimp_attach *gimp_attach_get(struct gimp_ctrl *ctrl,
+				    struct dma_buf *dmabuf)
+{
+	struct gimp_attach *attach;
+
+	mutex_lock(&ctrl->lock);
+	if (ctrl->dead) {
+		attach = ERR_PTR(-ENODEV);
+		goto out_unlock;
+	}
+	list_for_each_entry(attach, &ctrl->attaches, node) {
+		if (attach->dmabuf == dmabuf &&
+		    refcount_inc_not_zero(&attach->users)) {
+			refcount_inc(&attach->refs);
+			goto out_unlock;
+		}
+	}
+	attach = gimp_attach_create(ctrl, dmabuf);
+out_unlock:
+	mutex_unlock(&ctrl->lock);
+	return attach;
+}
+
+/* The last use gone, it is closed; not here, and perhaps not yet. */
+void gimp_attach_unuse(struct gimp_attach *attach)
+{
+	if (refcount_dec_and_test(&attach->users))
+		gimp_attach_queue_close(attach);
+}
+
+/*
+ * Waits until it is closed, or somebody else uses it. False when the caller is
+ * being killed.
+ */
+bool gimp_attach_wait_closed(struct gimp_attach *attach)
+{
+	return refcount_read(&attach->users) ||
+	       !wait_for_completion_killable(&attach->closed);
+}
+
+/*
+ * The controller's driver is about to go: no further command may use the
+ * addresses. Those in flight end in the driver's remove().
+ */
+void gimp_attach_kill(struct gimp_attach *attach)
+{
+	struct gimp_map *map;
+
+	rcu_read_lock();
+	map = rcu_dereference(attach->map);
+	if (map)
+		gimp_map_kill(map);
+	rcu_read_unlock();
+}
+
+/*
+ * The published map, with a reference for one command, or NULL. The caller has
+ * preemption off until the command is on its way: who invalidates waits for it.
+ */
+struct gimp_map *gimp_attach_tryget_map(struct gimp_attach *attach)
+{
+	struct gimp_map *map;
+
+	lockdep_assert_preemption_disabled();
+
+	rcu_read_lock();
+	map = rcu_dereference(attach->map);
+	if (map && !percpu_ref_tryget_live(&map->refs))
+		map = NULL;
+	rcu_read_unlock();
+	return map;
+}
+
+/* An exporter's errno as one of ours. */
+static int gimp_attach_refused(int err, enum gpudmabuf_reason reason,
+			       struct gimp_why *why)
+{
+	switch (err) {
+	case -EINTR:
+	case -ERESTARTSYS:
+		return gimp_refuse(why, err, GPUDMABUF_REASON_KILLED, 0);
+	case -ENOMEM:
+		return gimp_refuse(why, err, GPUDMABUF_REASON_NO_MEMORY, 0);
+	case -ENODEV:
+		return gimp_refuse(why, err, GPUDMABUF_REASON_MEMORY_GONE, 0);
+	default:
+		return gimp_refuse(why, -EXDEV, reason, -err);
+	}
+}
+
+static int gimp_attach_open(struct gimp_attach *attach, struct gimp_why *why)
+{
+	struct dma_buf_attachment *dba;
+
+	lockdep_assert_held(&attach->lock);
+
+	dba = dma_buf_dynamic_attach(attach->dmabuf, &attach->ctrl->pdev->dev,
+				     &gimp_attach_ops, attach);
+	if (IS_ERR(dba))
+		return gimp_attach_refused(PTR_ERR(dba),
+					   GPUDMABUF_REASON_ATTACH_REFUSED,
+					   why);
+	attach->dba = dba;
+	return 0;
+}
+
+static int gimp_attach_map_sgt(struct gimp_attach *attach,
+			       struct gimp_why *why)
+{
+	struct sg_table *sgt;
+	int ret;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (attach->sgt)
+		return 0;
+
+	sgt = dma_buf_map_attachment(attach->dba, DMA_BIDIRECTIONAL);
+	if (IS_ERR_OR_NULL(sgt)) {
+		ret = sgt ? PTR_ERR(sgt) : -ENOMEM;
+		return gimp_attach_refused(ret, GPUDMABUF_REASON_MAP_REFUSED,
+					   why);
+	}
+	attach->sgt = sgt;
+	return 0;
+}
+
+/* Map and publish. -EBUSY while the exporter's fences are not signalled. */
+static int gimp_attach_publish(struct gimp_attach *attach,
+			       struct gimp_why *why)
+{
+	struct dma_resv *resv = attach->dmabuf->resv;
+	struct gimp_map *map;
+	int ret;
+
+	dma_resv_assert_held(resv);
+
+	if (attach->state != GIMP_ATTACH_LIVE)
+		return gimp_refuse(why, -ENODEV, GPUDMABUF_REASON_MEMORY_GONE,
+				   0);
+	if (rcu_access_pointer(attach->map))
+		return 0;
+
+	ret = gimp_attach_map_sgt(attach, why);
+	if (ret)
+		return ret;
+	if (!dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL))
+		return -EBUSY;
+
+	map = gimp_map_create(attach, why);
+	if (IS_ERR(map)) {
+		gimp_attach_unmap(attach);
+		return PTR_ERR(map);
+	}
+	rcu_assign_pointer(attach->map, map);
+	return 0;
+}
+
+static int gimp_attach_map_locked(struct gimp_attach *attach,
+				  struct gimp_why *why)
+{
+	struct dma_resv *resv = attach->dmabuf->resv;
+	unsigned int round;
+	long ret;
+
+	lockdep_assert_held(&attach->lock);
+
+	/* Set before gimp_ctrl_shutdown() closes us, under our lock. */
+	if (READ_ONCE(attach->ctrl->dead))
+		return gimp_refuse(why, -ENODEV, GPUDMABUF_REASON_DISK_GONE, 0);
+
+	if (!attach->dba && attach->state == GIMP_ATTACH_LIVE) {
+		ret = gimp_attach_open(attach, why);
+		if (ret)
+			return ret;
+	}
+
+	for (round = 0; round < GIMP_FENCE_ROUNDS; round++) {
+		/* The memory may be cleared or copied by fences still. */
+		ret = dma_resv_wait_timeout(resv, DMA_RESV_USAGE_KERNEL, true,
+					    MAX_SCHEDULE_TIMEOUT);
+		if (ret > 0)
+			ret = dma_resv_lock_interruptible(resv, NULL);
+		if (ret < 0)
+			return gimp_attach_refused(-ERESTARTSYS, 0, why);
+		ret = gimp_attach_publish(attach, why);
+		dma_resv_unlock(resv);
+		if (ret != -EBUSY)
+			return ret;
+	}
+	return gimp_refuse(why, -EAGAIN, GPUDMABUF_REASON_MOVING, 0);
+}
+
+/**
+ * gimp_attach_map - make sure that a map is published
+ * @attach: the attach
+ * @why: set on refusal
+ *
+ * Sleeps: the exporter may move memory, and its fences are waited for. The map
+ * may be taken back before the caller looks.
+ *
+ * Return: 0, or -EXDEV, -ENODEV, -ENOMEM, -EAGAIN, -EINTR, -ERESTARTSYS.
+ */
+int gimp_attach_map(struct gimp_attach *attach, struct gimp_why *why)
+{
+	int ret;
+
+	if (mutex_lock_killable(&attach->lock))
+		return gimp_refuse(why, -EINTR, GPUDMABUF_REASON_KILLED, 0);
+	ret = gimp_attach_map_locked(attach, why);
+	mutex_unlock(&attach->lock);
+	return ret;
+}
