@@ -16,6 +16,7 @@
  *  ENOMEM	Out of host memory.
  *  EMFILE	The process has no free descriptor.
  *  ENODEV	The PCI device is gone.
+ *  EINTR	The caller was killed while its memory was being cleared.
  *
  * A controller that cannot reach the BAR is refused by attach with EXDEV, an
  * importer that does not know peer-to-peer with EOPNOTSUPP.
@@ -60,6 +61,7 @@ struct gpudmabuf_bar_query {
 	__u32 out_granule;
 	__u32 out_buffers;
 };
+
 #define GPUDMABUF_BAR_QUERY _IO(GPUDMABUF_BAR_TYPE, GPUDMABUF_BAR_CMD_QUERY)
 
 /**
@@ -89,6 +91,7 @@ struct gpudmabuf_bar_alloc {
 	__s32 out_fd;
 	__u32 out_reserved;
 };
+
 #define GPUDMABUF_BAR_ALLOC _IO(GPUDMABUF_BAR_TYPE, GPUDMABUF_BAR_CMD_ALLOC)
 
 #endif /* _UAPI_LINUX_GPUDMABUF_BAR_H */
