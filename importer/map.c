@@ -57,7 +57,7 @@ static int gimp_map_check_segment(struct gimp_attach *attach, u64 addr, u64 len,
 				   fls64(limit));
 
 	/* Bounced by swiotlb: the device would miss what others write. */
-	if (len && dma_need_sync(dev, addr))
+	if (len && kcompat_dma_need_sync(dev, addr))
 		return gimp_refuse(why, -EXDEV, GPUDMABUF_REASON_DMA_SYNC, 0);
 	return 0;
 }

@@ -6,7 +6,10 @@
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-map-ops.h>
+#include <linux/iommu.h>
 #include <linux/nvme.h>
+#include <linux/swiotlb.h>
 #include <linux/version.h>
 
 /* Exported by nvme_core for the other nvme modules; in no public header. */
@@ -63,6 +66,24 @@ kcompat_bdev_end_io_acct(struct block_device *bdev, enum req_op op,
 			 unsigned int sectors, unsigned long start)
 {
 	bdev_end_io_acct(bdev, op, start);
+}
+#endif
+
+/*
+ * Before the device knew by itself, dma_need_sync() was true for every address
+ * that an IOMMU translates.  What matters is a bounce buffer behind it.
+ */
+#ifdef KCOMPAT_HAVE_DEVICE_DMA_SKIP_SYNC
+#define kcompat_dma_need_sync(dev, addr) dma_need_sync(dev, addr)
+#else
+static inline bool kcompat_dma_need_sync(struct device *dev, dma_addr_t addr)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (!domain || domain->type == IOMMU_DOMAIN_IDENTITY)
+		return dma_need_sync(dev, addr);
+	return !dev_is_dma_coherent(dev) ||
+	       is_swiotlb_buffer(dev, iommu_iova_to_phys(domain, addr));
 }
 #endif
 
