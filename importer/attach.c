@@ -6,6 +6,7 @@
 #include <linux/dma-resv.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -19,9 +20,9 @@ void gimp_attach_put(struct gimp_attach *attach)
 	if (!refcount_dec_and_test(&attach->refs))
 		return;
 
+	dma_buf_put(attach->dmabuf);
 	gimp_ctrl_put(attach->ctrl);
 	kfree(attach);
-	gimp_live_put();
 }
 
 /*
@@ -39,8 +40,8 @@ static void gimp_attach_unmap(struct gimp_attach *attach)
 	if (map) {
 		RCU_INIT_POINTER(attach->map, NULL);
 		gimp_map_kill(map);
-		wait_for_completion(&map->drained);
-		gimp_map_destroy(map);
+		gimp_map_drain(map, attach->ctrl->pdev);
+		gimp_map_put(map);
 	}
 
 	if (attach->sgt) {
@@ -72,24 +73,7 @@ static void gimp_attach_work(struct work_struct *work)
 						  work);
 
 	gimp_attach_close(attach);
-
-	/* Queued twice, by a revoke and by the last user, it runs twice. */
-	if (!refcount_read(&attach->users) && !completion_done(&attach->closed)) {
-		mutex_lock(&attach->ctrl->lock);
-		list_del(&attach->node);
-		mutex_unlock(&attach->ctrl->lock);
-		dma_buf_put(attach->dmabuf);
-		complete_all(&attach->closed);
-	}
 	gimp_attach_put(attach);
-}
-
-/* The work holds a reference while it is queued. */
-static void gimp_attach_queue_close(struct gimp_attach *attach)
-{
-	refcount_inc(&attach->refs);
-	if (!queue_work(gimp_wq, &attach->work))
-		gimp_attach_put(attach);
 }
 
 /*
@@ -110,7 +94,10 @@ static void gimp_attach_invalidate(struct dma_buf_attachment *dba)
 	 */
 	if (kcompat_dma_buf_maps_at_attach(attach->dmabuf)) {
 		attach->state = GIMP_ATTACH_REVOKED;
-		gimp_attach_queue_close(attach);
+		/* The work has a reference of its own while it is queued. */
+		refcount_inc(&attach->refs);
+		if (!queue_work(gimp_wq, &attach->work))
+			refcount_dec(&attach->refs);
 	}
 }
 
@@ -122,7 +109,8 @@ static const struct dma_buf_attach_ops gimp_attach_ops = {
 static struct gimp_attach *gimp_attach_create(struct gimp_ctrl *ctrl,
 					      struct dma_buf *dmabuf)
 {
-	struct gimp_attach *attach = kzalloc(sizeof(*attach), GFP_KERNEL);
+	struct gimp_attach *attach = kzalloc(sizeof(*attach),
+					     GFP_KERNEL_ACCOUNT);
 
 	if (!attach)
 		return ERR_PTR(-ENOMEM);
@@ -135,8 +123,6 @@ static struct gimp_attach *gimp_attach_create(struct gimp_ctrl *ctrl,
 	attach->dmabuf = dmabuf;
 	mutex_init(&attach->lock);
 	INIT_WORK(&attach->work, gimp_attach_work);
-	init_completion(&attach->closed);
-	gimp_live_get();
 	list_add_tail(&attach->node, &ctrl->attaches);
 	return attach;
 }
@@ -156,7 +142,10 @@ struct gimp_attach *gimp_attach_get(struct gimp_ctrl *ctrl,
 				    struct dma_buf *dmabuf)
 {
 	struct gimp_attach *attach;
+	unsigned int noio;
 
+	/* Reclaim must not wait for the disk whose unbind waits for the lock. */
+	noio = memalloc_noio_save();
 	mutex_lock(&ctrl->lock);
 	if (ctrl->dead) {
 		attach = ERR_PTR(-ENODEV);
@@ -172,24 +161,20 @@ struct gimp_attach *gimp_attach_get(struct gimp_ctrl *ctrl,
 	attach = gimp_attach_create(ctrl, dmabuf);
 out_unlock:
 	mutex_unlock(&ctrl->lock);
+	memalloc_noio_restore(noio);
 	return attach;
 }
 
-/* The last use gone, it is closed; not here, and perhaps not yet. */
+/* The last use gone, it is closed: commands are waited for, then detached. */
 void gimp_attach_unuse(struct gimp_attach *attach)
 {
-	if (refcount_dec_and_test(&attach->users))
-		gimp_attach_queue_close(attach);
-}
+	if (!refcount_dec_and_test(&attach->users))
+		return;
 
-/*
- * Waits until it is closed, or somebody else uses it. False when the caller is
- * being killed.
- */
-bool gimp_attach_wait_closed(struct gimp_attach *attach)
-{
-	return refcount_read(&attach->users) ||
-	       !wait_for_completion_killable(&attach->closed);
+	gimp_attach_close(attach);
+	mutex_lock(&attach->ctrl->lock);
+	list_del(&attach->node);
+	mutex_unlock(&attach->ctrl->lock);
 }
 
 /*

@@ -11,6 +11,8 @@
 
 #include "gimp.h"
 
+#define GIMP_BUF_UNCHARGED	XA_MARK_0
+
 /* Pages of address array that one attach of this dma-buf needs. */
 static unsigned long gimp_buf_pages(const struct gimp_buf *buf)
 {
@@ -46,6 +48,26 @@ static void gimp_buf_uncharge(struct gimp_buf *buf, unsigned long pages)
 	buf->charged -= pages;
 }
 
+/*
+ * What was mapped for controllers that are gone has been freed; the attaches
+ * stay until the buf goes, for calls that may look at them.
+ */
+static void gimp_buf_uncharge_dead(struct gimp_buf *buf)
+{
+	struct gimp_attach *attach;
+	unsigned long id;
+
+	lockdep_assert_held(&buf->lock);
+
+	xa_for_each(&buf->attaches, id, attach) {
+		if (!READ_ONCE(attach->ctrl->dead) ||
+		    xa_get_mark(&buf->attaches, id, GIMP_BUF_UNCHARGED))
+			continue;
+		xa_set_mark(&buf->attaches, id, GIMP_BUF_UNCHARGED);
+		gimp_buf_uncharge(buf, gimp_buf_pages(buf));
+	}
+}
+
 /* Nobody can look it up any more. */
 static void gimp_buf_release(struct gimp_buf *buf)
 {
@@ -68,6 +90,7 @@ void gimp_buf_put(struct gimp_buf *buf)
 	/* Keeps the memory, not the object, across the decrement. */
 	rcu_read_lock();
 	if (!refcount_dec_and_test(&buf->refs)) {
+		smp_mb__after_atomic(); /* pairs with gimp_buf_unregister() */
 		if (unlikely(READ_ONCE(buf->leaving)))
 			wake_up_var(&buf->refs);
 		rcu_read_unlock();
@@ -159,9 +182,7 @@ int gimp_buf_register(struct gimp_ctx *ctx, int fd, u32 *ret_id, u64 *ret_len,
 
 int gimp_buf_unregister(struct gimp_ctx *ctx, u32 id, struct gimp_why *why)
 {
-	struct gimp_attach *attach;
 	struct gimp_buf *buf = NULL;
-	unsigned long i;
 	int ret;
 
 	if (id < GIMP_MAX_BUFS)
@@ -171,21 +192,14 @@ int gimp_buf_unregister(struct gimp_ctx *ctx, u32 id, struct gimp_why *why)
 
 	/*
 	 * Unregistered from here on, whatever else happens: a caller that is
-	 * killed only does not wait for the end of it.
+	 * killed only does not wait for the calls under way; the last of them
+	 * then releases.
 	 */
 	WRITE_ONCE(buf->leaving, true);
-	smp_mb(); /* pairs with the full barrier of refcount_dec_and_test() */
+	smp_mb(); /* pairs with gimp_buf_put() */
+	synchronize_rcu(); /* lookups have their reference, or fail */
 	ret = wait_var_event_killable(&buf->refs,
 				      refcount_read(&buf->refs) == 1);
-	if (!ret) {
-		xa_for_each(&buf->attaches, i, attach) {
-			xa_erase(&buf->attaches, i);
-			gimp_attach_unuse(attach);
-			if (!ret && !gimp_attach_wait_closed(attach))
-				ret = -EINTR;
-			gimp_attach_put(attach);
-		}
-	}
 	gimp_buf_put(buf);
 
 	if (ret)
@@ -214,6 +228,7 @@ struct gimp_attach *gimp_buf_attach(struct gimp_buf *buf,
 	if (attach)
 		goto out_unlock;
 
+	gimp_buf_uncharge_dead(buf);
 	charged = buf->charged;
 	ret = gimp_buf_charge(buf, why);
 	if (ret) {

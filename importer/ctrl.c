@@ -11,6 +11,7 @@
  */
 #include <linux/notifier.h>
 #include <linux/pci.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
@@ -129,8 +130,13 @@ struct gimp_ctrl *gimp_ctrl_get(struct pci_dev *pdev)
 {
 	struct device *dev = &pdev->dev;
 	struct gimp_ctrl *ctrl;
+	unsigned int noio;
 
-	/* Keeps the driver bound: what we add to it is released with it. */
+	/*
+	 * Keeps the driver bound: what we add to it is released with it.
+	 * Reclaim must not wait for a disk whose unbind waits for the lock.
+	 */
+	noio = memalloc_noio_save();
 	device_lock(dev);
 	if (!dev->driver || strcmp(dev->driver->name, "nvme")) {
 		ctrl = ERR_PTR(-ENODEV);
@@ -141,6 +147,7 @@ struct gimp_ctrl *gimp_ctrl_get(struct pci_dev *pdev)
 		ctrl = gimp_ctrl_create(pdev);
 out_unlock:
 	device_unlock(dev);
+	memalloc_noio_restore(noio);
 	return ctrl;
 }
 

@@ -10,26 +10,14 @@
 
 #include "gimp.h"
 
-static void gimp_file_release(struct work_struct *work)
+void gimp_file_put(struct gimp_file *file)
 {
-	struct gimp_file *file = container_of(work, struct gimp_file, work);
+	if (!refcount_dec_and_test(&file->refs))
+		return;
 
 	gimp_pool_put(file->pool);
 	fput(file->filp);
 	kfree_rcu(file, rcu);
-	gimp_live_put();
-}
-
-void gimp_file_hold(struct gimp_file *file)
-{
-	refcount_inc(&file->refs);
-}
-
-/* From any context: the last I/O of a killed caller ends in an interrupt. */
-void gimp_file_put(struct gimp_file *file)
-{
-	if (refcount_dec_and_test(&file->refs))
-		queue_work(gimp_wq, &file->work);
 }
 
 struct gimp_file *gimp_file_get(struct gimp_ctx *ctx, u32 id,
@@ -65,19 +53,17 @@ u32 gimp_file_max_command(const struct gimp_file *file)
 static int gimp_file_open_target(struct gimp_file *file, int fd,
 				 struct gimp_why *why)
 {
-	struct inode *inode;
+	umode_t mode;
 
 	file->filp = fget(fd);
 	if (!file->filp)
 		return gimp_refuse(why, -EBADF, GPUDMABUF_REASON_BAD_FD, 0);
 
-	inode = file->filp->f_mapping->host;
-	if (!S_ISBLK(file_inode(file->filp)->i_mode) ||
-	    !S_ISBLK(inode->i_mode)) {
+	mode = file_inode(file->filp)->i_mode;
+	if (!S_ISBLK(mode) || !S_ISBLK(file->filp->f_mapping->host->i_mode)) {
 		fput(file->filp);
 		return gimp_refuse(why, -EOPNOTSUPP,
-				   GPUDMABUF_REASON_FILE_KIND,
-				   file_inode(file->filp)->i_mode & S_IFMT);
+				   GPUDMABUF_REASON_FILE_KIND, mode & S_IFMT);
 	}
 
 	file->bdev = kcompat_file_bdev(file->filp);
@@ -129,7 +115,6 @@ static struct gimp_file *gimp_file_create(struct gimp_ctx *ctx, int fd,
 	}
 	refcount_set(&file->refs, 1);
 	mutex_init(&file->lock);
-	INIT_WORK(&file->work, gimp_file_release);
 
 	ret = gimp_file_open_target(file, fd, why);
 	if (ret)
@@ -138,7 +123,6 @@ static struct gimp_file *gimp_file_create(struct gimp_ctx *ctx, int fd,
 	if (ret)
 		goto err_fput;
 
-	gimp_live_get();
 	return file;
 
 err_fput:
@@ -161,7 +145,9 @@ static void gimp_file_describe(const struct gimp_file *file,
 		arg->out_flags |= GPUDMABUF_FILE_READABLE;
 	if (file->filp->f_mode & FMODE_WRITE)
 		arg->out_flags |= GPUDMABUF_FILE_WRITABLE;
-	arg->out_pci = pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+	arg->out_pci_domain = pci_domain_nr(pdev->bus);
+	arg->out_pci_id = pci_dev_id(pdev);
+	arg->out_reserved = 0;
 }
 
 int gimp_file_register(struct gimp_ctx *ctx,
@@ -202,34 +188,74 @@ int gimp_file_unregister(struct gimp_ctx *ctx, u32 id, struct gimp_why *why)
 	return 0;
 }
 
-/*
- * The namespace changed under us, or the device answered strangely: go through
- * the gates and the proof again.  What fails now stays refused until the target
- * is registered anew.
+/* What cannot be mended without registering the target anew. */
+static bool gimp_file_reformatted(const struct gimp_file *file, int err,
+				  const struct gimp_disk *now,
+				  const struct gimp_why *why)
+{
+	if (!err)
+		return now->block_size != file->disk.block_size ||
+		       now->nsid != file->disk.nsid;
+
+	switch (why->reason) {
+	case GPUDMABUF_REASON_METADATA:
+	case GPUDMABUF_REASON_INTEGRITY:
+	case GPUDMABUF_REASON_ZONED:
+	case GPUDMABUF_REASON_BLOCK_SIZE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
+ * gimp_file_recheck - go through the gates and the proof again
+ * @file: a target that changed, or answered strangely
+ * @why: set on refusal
+ *
+ * Return: 0 when it is what it was; -EOPNOTSUPP when it is not, from then on;
+ * -ENODEV when it is gone. Any other error leaves it unproven: nothing is
+ * transferred until a later recheck succeeds.
  */
 int gimp_file_recheck(struct gimp_file *file, struct gimp_why *why)
 {
 	struct gimp_disk disk = {};
-	int ret = 0;
+	int ret;
 
 	mutex_lock(&file->lock);
-	if (file->stale)
+	ret = gimp_file_alive(file, why);
+	if (ret)
 		goto out_unlock;
 
 	ret = gimp_disk_identify(file->bdev, &disk, why);
 	if (!ret)
 		ret = gimp_probe_blocks(file->pool, &disk, why);
-	if (!ret && (disk.block_size != file->disk.block_size ||
-		     disk.nsid != file->disk.nsid))
-		ret = -EOPNOTSUPP;
-	if (ret == -EOPNOTSUPP)
+	/* A disk on its way out fails in every possible manner. */
+	if (gimp_file_alive(file, why)) {
+		ret = -ENODEV;
+		goto out_unlock;
+	}
+
+	WRITE_ONCE(file->unproven, ret);
+	if (gimp_file_reformatted(file, ret, &disk, why)) {
 		WRITE_ONCE(file->stale, true);
-	if (!ret)
+		ret = gimp_file_alive(file, why);
+	} else if (!ret) {
 		WRITE_ONCE(file->disk.capacity, disk.capacity);
+	}
 out_unlock:
-	if (file->stale)
-		ret = gimp_refuse(why, -EOPNOTSUPP,
-				  GPUDMABUF_REASON_REFORMATTED, 0);
 	mutex_unlock(&file->lock);
 	return ret;
+}
+
+/* Neither gone nor found to be something else. */
+int gimp_file_alive(const struct gimp_file *file, struct gimp_why *why)
+{
+	if (READ_ONCE(file->stale))
+		return gimp_refuse(why, -EOPNOTSUPP,
+				   GPUDMABUF_REASON_REFORMATTED, 0);
+	if (READ_ONCE(file->pool->ctrl->dead) ||
+	    !get_capacity(file->bdev->bd_disk))
+		return gimp_refuse(why, -ENODEV, GPUDMABUF_REASON_DISK_GONE, 0);
+	return 0;
 }

@@ -117,10 +117,6 @@ long gimp_ioctl(struct file *filp, unsigned int cmd, unsigned long arg);
  */
 extern struct workqueue_struct *gimp_wq;
 
-/* Files and attaches alive: module exit waits until none is. */
-void gimp_live_get(void);
-void gimp_live_put(void);
-
 /*
  * buf.c
  */
@@ -237,26 +233,21 @@ int gimp_probe_blocks(struct gimp_pool *pool, const struct gimp_disk *disk,
 
 /**
  * struct gimp_io - one I/O: a request of a caller, as several commands
- * @refs: the caller's, and one for all commands together
  * @pending: commands in flight, and one while they are being submitted
  * @done: all commands have ended
  * @lock: protects @failed_off and @status
  * @failed_off: where the first failed command began, relative to the I/O
  * @status: what it failed with
- * @file: a reference that outlives the commands
- * @pool: where this belongs
- * @index: which of the pool's it is
+ *
+ * On the caller's stack: like direct I/O by pread(), it is waited for whatever
+ * happens to the caller, so that nothing lands after a process is gone.
  */
 struct gimp_io {
-	refcount_t refs;
 	atomic_t pending;
 	struct completion done;
 	spinlock_t lock; /* failed_off, status */
 	u64 failed_off;
 	blk_status_t status;
-	struct gimp_file *file;
-	struct gimp_pool *pool;
-	unsigned int index;
 };
 
 /**
@@ -285,15 +276,11 @@ struct gimp_cmd {
  * @ctrl: a reference
  * @uid: whose it is
  * @depth: commands that may be in flight: a quarter of the queue's tags
- * @cmd_map: which of @cmds are in use
- * @io_map: which of @ios are in use
- * @cmd_wait: spreads waiters of @cmd_map
- * @io_wait: spreads waiters of @io_map
+ * @map: which of @cmds are in use
+ * @wait: spreads waiters of @map
  * @probe_lock: protects @probe and is held while it is used
  * @probe: pages for probe.c, and their DMA address @probe_dma
  * @cmds: the slots
- * @ios: an I/O holds one of these first, then waits for slots: slots come back
- *	 whatever their holders do, so the order cannot deadlock
  */
 struct gimp_pool {
 	refcount_t refs;
@@ -301,23 +288,18 @@ struct gimp_pool {
 	struct gimp_ctrl *ctrl;
 	kuid_t uid;
 	unsigned int depth;
-	struct sbitmap_queue cmd_map;
-	struct sbitmap_queue io_map;
-	atomic_t cmd_wait;
-	atomic_t io_wait;
+	struct sbitmap_queue map;
+	atomic_t wait;
 	struct mutex probe_lock; /* probe */
 	u8 *probe;
 	dma_addr_t probe_dma;
 	struct gimp_cmd *cmds;
-	struct gimp_io *ios;
 };
 
 struct gimp_pool *gimp_pool_get(struct gimp_ctrl *ctrl, kuid_t uid,
 				struct request_queue *q);
 void gimp_pool_put(struct gimp_pool *pool);
 void gimp_pool_free_dma(struct gimp_pool *pool);
-struct gimp_io *gimp_io_get(struct gimp_pool *pool);
-void gimp_io_free(struct gimp_io *io);
 struct gimp_cmd *gimp_cmd_get(struct gimp_pool *pool);
 void gimp_cmd_free(struct gimp_cmd *cmd);
 
@@ -327,14 +309,14 @@ void gimp_cmd_free(struct gimp_cmd *cmd);
 
 /**
  * struct gimp_file - a target registered in a context
- * @refs: the context's, those of calls under way and of I/O in flight
+ * @refs: the context's, and those of calls under way
  * @filp: a reference of ours: the target stays open while I/O is in flight
  * @bdev: the namespace or partition; borrowed from @filp
  * @disk: what the gates found
  * @pool: where I/O takes its command slots
  * @lock: serialises checking the target again
  * @stale: the namespace is not what it was when it was registered
- * @work: the last put may come from interrupt context
+ * @unproven: the last proof could not be made; there is none until it can
  * @rcu: freed after lookups are done
  */
 struct gimp_file {
@@ -343,9 +325,9 @@ struct gimp_file {
 	struct block_device *bdev;
 	struct gimp_disk disk;
 	struct gimp_pool *pool;
-	struct mutex lock; /* stale */
+	struct mutex lock; /* stale, unproven */
 	bool stale;
-	struct work_struct work;
+	bool unproven;
 	struct rcu_head rcu;
 };
 
@@ -355,9 +337,10 @@ int gimp_file_register(struct gimp_ctx *ctx,
 int gimp_file_unregister(struct gimp_ctx *ctx, u32 id, struct gimp_why *why);
 struct gimp_file *gimp_file_get(struct gimp_ctx *ctx, u32 id,
 				struct gimp_why *why);
-void gimp_file_hold(struct gimp_file *file);
 void gimp_file_put(struct gimp_file *file);
 int gimp_file_recheck(struct gimp_file *file, struct gimp_why *why);
+int gimp_file_alive(const struct gimp_file *file, struct gimp_why *why);
+bool gimp_status_retryable(blk_status_t status);
 u32 gimp_file_max_command(const struct gimp_file *file);
 
 /*
@@ -379,8 +362,7 @@ u32 gimp_file_max_command(const struct gimp_file *file);
  * @state: enum gimp_attach_state; written under the dma-buf's dma_resv
  * @where: enum gpudmabuf_where of the last map; under @lock
  * @segments: DMA segments of the last map; under @lock
- * @work: closes
- * @closed: @dba and @dmabuf are released
+ * @work: closes what the exporter revoked
  */
 struct gimp_attach {
 	refcount_t refs;
@@ -396,7 +378,6 @@ struct gimp_attach {
 	u32 where;
 	u32 segments;
 	struct work_struct work;
-	struct completion closed;
 };
 
 /**
@@ -414,7 +395,6 @@ enum gimp_attach_state {
 struct gimp_attach *gimp_attach_get(struct gimp_ctrl *ctrl,
 				    struct dma_buf *dmabuf);
 void gimp_attach_unuse(struct gimp_attach *attach);
-bool gimp_attach_wait_closed(struct gimp_attach *attach);
 void gimp_attach_put(struct gimp_attach *attach);
 void gimp_attach_close(struct gimp_attach *attach);
 void gimp_attach_kill(struct gimp_attach *attach);
@@ -427,6 +407,7 @@ int gimp_attach_map(struct gimp_attach *attach, struct gimp_why *why);
 
 /**
  * struct gimp_map - the DMA addresses of a mapped dma-buf
+ * @owners: the attach, and @refs until they are drained
  * @refs: one for each NVMe command that holds addresses of it
  * @drained: @refs were killed and the last is gone
  * @killed: bit 0: @refs are killed once
@@ -435,6 +416,7 @@ int gimp_attach_map(struct gimp_attach *attach, struct gimp_why *why);
  * @rcu: freed after lookups are done
  */
 struct gimp_map {
+	refcount_t owners;
 	struct percpu_ref refs;
 	struct completion drained;
 	unsigned long killed;
@@ -446,7 +428,8 @@ struct gimp_map {
 struct gimp_map *gimp_map_create(struct gimp_attach *attach,
 				 struct gimp_why *why);
 void gimp_map_kill(struct gimp_map *map);
-void gimp_map_destroy(struct gimp_map *map);
+void gimp_map_drain(struct gimp_map *map, struct pci_dev *pdev);
+void gimp_map_put(struct gimp_map *map);
 u32 gimp_map_where(struct gimp_attach *attach);
 
 /*

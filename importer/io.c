@@ -55,15 +55,13 @@ static int gimp_rw_check_modes(const struct gimp_file *file,
 	return 0;
 }
 
-static int gimp_rw_check_alive(const struct gimp_file *file,
-			       struct gimp_why *why)
+static int gimp_rw_check_proven(struct gimp_file *file, struct gimp_why *why)
 {
-	if (READ_ONCE(file->stale))
-		return gimp_refuse(why, -EOPNOTSUPP,
-				   GPUDMABUF_REASON_REFORMATTED, 0);
-	if (READ_ONCE(file->pool->ctrl->dead))
-		return gimp_refuse(why, -ENODEV, GPUDMABUF_REASON_DISK_GONE, 0);
-	return 0;
+	int ret = gimp_file_alive(file, why);
+
+	if (!ret && unlikely(READ_ONCE(file->unproven)))
+		ret = gimp_file_recheck(file, why);
+	return ret;
 }
 
 static int gimp_rw_check_rights(const struct gimp_file *file, bool write,
@@ -190,7 +188,9 @@ static int gimp_rw_read(struct gimp_request *req, u64 *ret_done,
 	ret = gimp_rw_transfer(req, ret_done, why);
 	if (*ret_done)
 		fsnotify_access(req->file->filp);
-	return ret;
+	/* It shrank meanwhile: the end is there now. */
+	return ret == -ENOSPC && why->reason == GPUDMABUF_REASON_PAST_END ?
+	       0 : ret;
 }
 
 static int gimp_rw_checked(struct gpudmabuf_io *arg, struct gimp_file *file,
@@ -210,7 +210,7 @@ static int gimp_rw_checked(struct gpudmabuf_io *arg, struct gimp_file *file,
 	if (!ret)
 		ret = gimp_rw_check_modes(file, buf, req.write, why);
 	if (!ret)
-		ret = gimp_rw_check_alive(file, why);
+		ret = gimp_rw_check_proven(file, why);
 	if (!ret)
 		ret = gimp_rw_check_rights(file, req.write, req.pos, req.len,
 					   why);
@@ -260,7 +260,7 @@ static int gimp_path_find(struct gpudmabuf_path *arg, struct gimp_file *file,
 	struct gimp_attach *attach;
 	int ret;
 
-	ret = gimp_rw_check_alive(file, why);
+	ret = gimp_rw_check_proven(file, why);
 	if (ret)
 		return ret;
 	attach = gimp_buf_attach(buf, file->pool->ctrl, why);
@@ -270,7 +270,8 @@ static int gimp_path_find(struct gpudmabuf_path *arg, struct gimp_file *file,
 	if (ret)
 		return ret;
 
-	mutex_lock(&attach->lock);
+	if (mutex_lock_killable(&attach->lock))
+		return gimp_refuse(why, -EINTR, GPUDMABUF_REASON_KILLED, 0);
 	arg->out_where = attach->where;
 	arg->out_segments = attach->segments;
 	mutex_unlock(&attach->lock);

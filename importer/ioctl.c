@@ -129,35 +129,43 @@ struct gimp_call {
 	u32 flags;
 };
 
-#define GIMP_CALL(_nr, _handler, _undo, _struct, _last, _flags)	\
+#define GIMP_CALL(_nr, _handler, _undo, _size, _min_size, _flags)	\
 	[(_nr) - GPUDMABUF_CMD_QUERY] = {				\
 		.handler = (_handler),					\
 		.undo = (_undo),					\
-		.size = sizeof(struct _struct),				\
-		.min_size = offsetofend(struct _struct, _last),		\
+		.size = (_size),					\
+		.min_size = (_min_size),				\
 		.flags = (_flags),					\
 	}
 
 static const struct gimp_call gimp_calls[] = {
 	GIMP_CALL(GPUDMABUF_CMD_QUERY, gimp_ioctl_query, NULL,
-		  gpudmabuf_query, out_max_io, 0),
+		  sizeof(struct gpudmabuf_query),
+		  offsetofend(struct gpudmabuf_query, out_max_io), 0),
 	GIMP_CALL(GPUDMABUF_CMD_BUF_REGISTER,
 		  gimp_ioctl_buf_register, gimp_undo_buf_register,
-		  gpudmabuf_buf_register, out_length, 0),
+		  sizeof(struct gpudmabuf_buf_register),
+		  offsetofend(struct gpudmabuf_buf_register, out_length), 0),
 	GIMP_CALL(GPUDMABUF_CMD_BUF_UNREGISTER, gimp_ioctl_buf_unregister, NULL,
-		  gpudmabuf_buf_unregister, reserved, 0),
+		  sizeof(struct gpudmabuf_buf_unregister),
+		  offsetofend(struct gpudmabuf_buf_unregister, reserved), 0),
 	GIMP_CALL(GPUDMABUF_CMD_FILE_REGISTER,
 		  gimp_ioctl_file_register, gimp_undo_file_register,
-		  gpudmabuf_file_register, out_pci, 0),
+		  sizeof(struct gpudmabuf_file_register),
+		  offsetofend(struct gpudmabuf_file_register, out_reserved), 0),
 	GIMP_CALL(GPUDMABUF_CMD_FILE_UNREGISTER,
 		  gimp_ioctl_file_unregister, NULL,
-		  gpudmabuf_file_unregister, reserved, 0),
+		  sizeof(struct gpudmabuf_file_unregister),
+		  offsetofend(struct gpudmabuf_file_unregister, reserved), 0),
 	GIMP_CALL(GPUDMABUF_CMD_PATH, gimp_ioctl_path, NULL,
-		  gpudmabuf_path, out_segments, 0),
+		  sizeof(struct gpudmabuf_path),
+		  offsetofend(struct gpudmabuf_path, out_segments), 0),
 	GIMP_CALL(GPUDMABUF_CMD_IO, gimp_ioctl_io, NULL,
-		  gpudmabuf_io, out_done, GPUDMABUF_IO_WRITE),
+		  sizeof(struct gpudmabuf_io),
+		  offsetofend(struct gpudmabuf_io, out_done), GPUDMABUF_IO_WRITE),
 	GIMP_CALL(GPUDMABUF_CMD_EXPLAIN, gimp_ioctl_explain, NULL,
-		  gpudmabuf_explain, out_detail, 0),
+		  sizeof(struct gpudmabuf_explain),
+		  offsetofend(struct gpudmabuf_explain, out_detail), 0),
 };
 
 static int gimp_call_copy_in(const struct gimp_call *call, void __user *user,
@@ -171,6 +179,8 @@ static int gimp_call_copy_in(const struct gimp_call *call, void __user *user,
 		return -EFAULT;
 	if (size < call->min_size)
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 
 	ret = copy_struct_from_user(arg, call->size, user, size);
 	if (ret)
@@ -216,6 +226,9 @@ long gimp_ioctl(struct file *filp, unsigned int cmd, unsigned long user_arg)
 	if (unlikely(ret || why.reason)) {
 		if (!why.error)
 			why.error = -ret;
+		/* What the caller will see when the call is not restarted. */
+		if (why.error == ERESTARTSYS)
+			why.error = EINTR;
 		gimp_ctx_set_why(ctx, &why);
 	}
 	return ret;

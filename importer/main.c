@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module: /dev/gpudmabuf, the work queue, and the count of objects alive
- * that module exit waits for.
+ * The module: /dev/gpudmabuf and the work queue.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -11,24 +10,6 @@
 #include "gimp.h"
 
 struct workqueue_struct *gimp_wq;
-
-/*
- * I/O whose owner was killed, and the releases that follow it, outlive the
- * open file that pins the module.
- */
-static atomic_t gimp_live = ATOMIC_INIT(0);
-static DECLARE_WAIT_QUEUE_HEAD(gimp_live_wait);
-
-void gimp_live_get(void)
-{
-	atomic_inc(&gimp_live);
-}
-
-void gimp_live_put(void)
-{
-	if (atomic_dec_and_test(&gimp_live))
-		wake_up_all(&gimp_live_wait);
-}
 
 static int gimp_open(struct inode *inode, struct file *filp)
 {
@@ -91,14 +72,13 @@ err_destroy_wq:
 static void __exit gimp_exit(void)
 {
 	misc_deregister(&gimp_misc);
-	/* Controllers keep the command slots that I/O in flight uses. */
-	wait_event(gimp_live_wait, !atomic_read(&gimp_live));
+	/* What exporters revoked: the work holds the last references. */
+	flush_workqueue(gimp_wq);
 	gimp_ctrl_exit();
 	destroy_workqueue(gimp_wq);
 	/*
-	 * What released the last object may still be on its way out of our
-	 * text: RCU callbacks, completions in interrupt context, preempted
-	 * tails of completions.
+	 * Somebody may still be on the way out of our text: RCU callbacks,
+	 * completions in interrupt context, preempted tails of completions.
 	 */
 	rcu_barrier();
 	synchronize_rcu();

@@ -12,17 +12,8 @@
 
 #include "gimp.h"
 
-static void gimp_map_drained(struct percpu_ref *refs)
-{
-	complete(&container_of(refs, struct gimp_map, refs)->drained);
-}
-
-/* No command may begin to use it; once. */
-void gimp_map_kill(struct gimp_map *map)
-{
-	if (!test_and_set_bit(0, &map->killed))
-		percpu_ref_kill(&map->refs);
-}
+/* How soon a drain sees that the controller was pulled out. */
+#define GIMP_DRAIN_SLICE	(HZ / 10)
 
 static void gimp_map_free_rcu(struct rcu_head *rcu)
 {
@@ -33,10 +24,40 @@ static void gimp_map_free_rcu(struct rcu_head *rcu)
 	kfree(map);
 }
 
-/* Unpublished and drained; somebody may still be looking at the reference. */
-void gimp_map_destroy(struct gimp_map *map)
+/* Unpublished, but somebody may still be looking at the reference. */
+void gimp_map_put(struct gimp_map *map)
 {
-	call_rcu(&map->rcu, gimp_map_free_rcu);
+	if (refcount_dec_and_test(&map->owners))
+		call_rcu(&map->rcu, gimp_map_free_rcu);
+}
+
+static void gimp_map_drained(struct percpu_ref *refs)
+{
+	struct gimp_map *map = container_of(refs, struct gimp_map, refs);
+
+	complete(&map->drained);
+	gimp_map_put(map);
+}
+
+/* No command may begin to use it; once. */
+void gimp_map_kill(struct gimp_map *map)
+{
+	if (!test_and_set_bit(0, &map->killed))
+		percpu_ref_kill(&map->refs);
+}
+
+/*
+ * Waits until no command holds addresses of a killed map.
+ *
+ * A controller that was pulled out does no more DMA, and its driver's remove()
+ * alone ends the commands; that may come later in this very thread, when a port
+ * above both controller and memory is removed.
+ */
+void gimp_map_drain(struct gimp_map *map, struct pci_dev *pdev)
+{
+	while (!wait_for_completion_timeout(&map->drained, GIMP_DRAIN_SLICE))
+		if (READ_ONCE(pdev->error_state) == pci_channel_io_perm_failure)
+			return;
 }
 
 static int gimp_map_check_segment(struct gimp_attach *attach, u64 addr, u64 len,
@@ -136,7 +157,7 @@ struct gimp_map *gimp_map_create(struct gimp_attach *attach,
 		goto err_no_memory;
 	map->nr = gimp_dmabuf_length(attach->dmabuf) >> GIMP_PAGE_SHIFT;
 	map->addr = kvmalloc_array(map->nr, sizeof(*map->addr),
-				   GFP_KERNEL_ACCOUNT);
+				   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!map->addr)
 		goto err_free;
 	init_completion(&map->drained);
@@ -148,6 +169,7 @@ struct gimp_map *gimp_map_create(struct gimp_attach *attach,
 	ret = percpu_ref_init(&map->refs, gimp_map_drained, 0, GFP_KERNEL);
 	if (ret)
 		goto err_free_addr;
+	refcount_set(&map->owners, 2);
 
 	attach->where = gimp_map_where(attach);
 	attach->segments = attach->sgt->nents;

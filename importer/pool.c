@@ -7,6 +7,7 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/pci.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -14,9 +15,7 @@
 
 static void gimp_pool_free(struct gimp_pool *pool)
 {
-	sbitmap_queue_free(&pool->io_map);
-	sbitmap_queue_free(&pool->cmd_map);
-	kvfree(pool->ios);
+	sbitmap_queue_free(&pool->map);
 	kvfree(pool->cmds);
 	kfree(pool);
 }
@@ -74,31 +73,30 @@ static int gimp_pool_alloc_dma(struct gimp_pool *pool)
 static int gimp_pool_alloc_slots(struct gimp_pool *pool)
 {
 	unsigned int i;
+	int ret;
 
-	pool->cmds = kvcalloc(pool->depth, sizeof(*pool->cmds), GFP_KERNEL);
-	pool->ios = kvcalloc(pool->depth, sizeof(*pool->ios), GFP_KERNEL);
-	if (!pool->cmds || !pool->ios)
+	pool->cmds = kvcalloc(pool->depth, sizeof(*pool->cmds),
+			      GFP_KERNEL_ACCOUNT);
+	if (!pool->cmds)
 		return -ENOMEM;
 
 	for (i = 0; i < pool->depth; i++) {
 		pool->cmds[i].pool = pool;
 		pool->cmds[i].index = i;
-		pool->ios[i].pool = pool;
-		pool->ios[i].index = i;
-		spin_lock_init(&pool->ios[i].lock);
 	}
 
-	if (sbitmap_queue_init_node(&pool->cmd_map, pool->depth, -1, false,
-				    GFP_KERNEL, NUMA_NO_NODE))
-		return -ENOMEM;
-	return sbitmap_queue_init_node(&pool->io_map, pool->depth, -1, false,
-				       GFP_KERNEL, NUMA_NO_NODE);
+	ret = sbitmap_queue_init_node(&pool->map, pool->depth, -1, false,
+				      GFP_KERNEL, NUMA_NO_NODE);
+	/* It frees what it allocated, but leaves pointers to it. */
+	if (ret)
+		memset(&pool->map, 0, sizeof(pool->map));
+	return ret;
 }
 
 static struct gimp_pool *gimp_pool_create(struct gimp_ctrl *ctrl, kuid_t uid,
 					  struct request_queue *q)
 {
-	struct gimp_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	struct gimp_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL_ACCOUNT);
 
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
@@ -138,7 +136,10 @@ struct gimp_pool *gimp_pool_get(struct gimp_ctrl *ctrl, kuid_t uid,
 				struct request_queue *q)
 {
 	struct gimp_pool *pool;
+	unsigned int noio;
 
+	/* Reclaim must not wait for the disk whose unbind waits for the lock. */
+	noio = memalloc_noio_save();
 	mutex_lock(&ctrl->lock);
 	if (ctrl->dead) {
 		pool = ERR_PTR(-ENODEV);
@@ -153,6 +154,7 @@ struct gimp_pool *gimp_pool_get(struct gimp_ctrl *ctrl, kuid_t uid,
 	pool = gimp_pool_create(ctrl, uid, q);
 out_unlock:
 	mutex_unlock(&ctrl->lock);
+	memalloc_noio_restore(noio);
 	return pool;
 }
 
@@ -172,18 +174,19 @@ void gimp_pool_put(struct gimp_pool *pool)
 	gimp_ctrl_put(ctrl);
 }
 
-/* A free bit of a map; waits, but not when the caller is being killed. */
-static int gimp_bit_get(struct sbitmap_queue *sbq, atomic_t *wait_index)
+/* A free slot; waits for one. NULL when the caller is being killed. */
+struct gimp_cmd *gimp_cmd_get(struct gimp_pool *pool)
 {
+	struct sbitmap_queue *sbq = &pool->map;
 	struct sbq_wait_state *ws;
 	DEFINE_SBQ_WAIT(wait);
 	int bit;
 
 	bit = __sbitmap_queue_get(sbq);
 	if (likely(bit >= 0))
-		return bit;
+		return &pool->cmds[bit];
 
-	ws = sbq_wait_ptr(sbq, wait_index);
+	ws = sbq_wait_ptr(sbq, &pool->wait);
 	for (;;) {
 		sbitmap_prepare_to_wait(sbq, ws, &wait, TASK_KILLABLE);
 		bit = __sbitmap_queue_get(sbq);
@@ -192,37 +195,16 @@ static int gimp_bit_get(struct sbitmap_queue *sbq, atomic_t *wait_index)
 		io_schedule();
 	}
 	sbitmap_finish_wait(sbq, ws, &wait);
+	if (bit >= 0)
+		return &pool->cmds[bit];
 
 	/* A wake-up that a dying waiter got was meant for somebody. */
-	if (bit < 0)
-		sbitmap_queue_wake_all(sbq);
-	return bit;
-}
-
-/* NULL when the caller is being killed. */
-struct gimp_io *gimp_io_get(struct gimp_pool *pool)
-{
-	int bit = gimp_bit_get(&pool->io_map, &pool->io_wait);
-
-	return bit < 0 ? NULL : &pool->ios[bit];
-}
-
-void gimp_io_free(struct gimp_io *io)
-{
-	sbitmap_queue_clear(&io->pool->io_map, io->index,
-			    raw_smp_processor_id());
-}
-
-/* NULL when the caller is being killed. */
-struct gimp_cmd *gimp_cmd_get(struct gimp_pool *pool)
-{
-	int bit = gimp_bit_get(&pool->cmd_map, &pool->cmd_wait);
-
-	return bit < 0 ? NULL : &pool->cmds[bit];
+	sbitmap_queue_wake_all(sbq);
+	return NULL;
 }
 
 void gimp_cmd_free(struct gimp_cmd *cmd)
 {
-	sbitmap_queue_clear(&cmd->pool->cmd_map, cmd->index,
+	sbitmap_queue_clear(&cmd->pool->map, cmd->index,
 			    raw_smp_processor_id());
 }

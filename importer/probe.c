@@ -13,7 +13,10 @@
 
 #include "gimp.h"
 
-static int gimp_probe_read(const struct gimp_disk *disk, dma_addr_t dma)
+#define GIMP_PROBE_TRIES	3
+
+static blk_status_t gimp_probe_read(const struct gimp_disk *disk,
+				    dma_addr_t dma)
 {
 	struct nvme_command cmd = {
 		.rw.opcode = nvme_cmd_read,
@@ -29,13 +32,13 @@ static int gimp_probe_read(const struct gimp_disk *disk, dma_addr_t dma)
 
 	rq = blk_mq_alloc_request(disk->q, REQ_OP_DRV_IN, 0);
 	if (IS_ERR(rq))
-		return PTR_ERR(rq);
+		return errno_to_blk_status(PTR_ERR(rq));
 
 	nvme_init_request(rq, &cmd);
-	rq->timeout = disk->q->rq_timeout;
+	rq->timeout = min(disk->q->rq_timeout, GIMP_MAX_TIMEOUT);
 	status = blk_execute_rq(rq, KCOMPAT_AT_HEAD);
 	blk_mq_free_request(rq);
-	return blk_status_to_errno(status);
+	return status;
 }
 
 /* One read over a canary: -EOPNOTSUPP if anything but the block changed. */
@@ -43,10 +46,16 @@ static int gimp_probe_once(struct gimp_pool *pool,
 			   const struct gimp_disk *disk, u8 canary,
 			   struct gimp_why *why)
 {
+	unsigned int tries = 0;
+	blk_status_t status;
 	int ret;
 
-	memset(pool->probe, canary, GIMP_PROBE_SIZE);
-	ret = gimp_probe_read(disk, pool->probe_dma);
+	do {
+		memset(pool->probe, canary, GIMP_PROBE_SIZE);
+		status = gimp_probe_read(disk, pool->probe_dma);
+	} while (gimp_status_retryable(status) && ++tries < GIMP_PROBE_TRIES);
+
+	ret = blk_status_to_errno(status);
 	if (ret == -ENODEV)
 		return gimp_refuse(why, ret, GPUDMABUF_REASON_DISK_GONE, 0);
 	if (ret)

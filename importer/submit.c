@@ -20,37 +20,23 @@
 /* Requests that a plug allocates at a time, as many as the block layer's own. */
 #define GIMP_PLUG_BATCH		32
 
-static void gimp_io_put(struct gimp_io *io)
+static void gimp_io_begin(struct gimp_io *io)
 {
-	struct gimp_file *file = io->file;
-
-	if (!refcount_dec_and_test(&io->refs))
-		return;
-
-	/* The file holds the pool that the I/O belongs to. */
-	gimp_io_free(io);
-	gimp_file_put(file);
-}
-
-static void gimp_io_begin(struct gimp_io *io, struct gimp_file *file)
-{
-	refcount_set(&io->refs, 2);
 	atomic_set(&io->pending, 1);
 	init_completion(&io->done);
+	spin_lock_init(&io->lock);
 	io->failed_off = U64_MAX;
 	io->status = BLK_STS_OK;
-	gimp_file_hold(file);
-	io->file = file;
 }
 
-/* One command, or the submission of all, is over. */
+/*
+ * One command, or the submission of all, is over.  After the last, the I/O is
+ * the waiter's again and may be gone.
+ */
 static void gimp_io_end_one(struct gimp_io *io)
 {
-	if (!atomic_dec_and_test(&io->pending))
-		return;
-
-	complete(&io->done);
-	gimp_io_put(io);
+	if (atomic_dec_and_test(&io->pending))
+		complete(&io->done);
 }
 
 /* The earliest failure counts: what lies before it was transferred. */
@@ -208,7 +194,7 @@ static int gimp_command_issue(const struct gimp_request *req,
 
 		len = gimp_command_len(req, cmd->off);
 		end = req->pos + cmd->off + len;
-		if (end > bdev_nr_bytes(req->file->bdev)) {
+		if (unlikely(end > bdev_nr_bytes(req->file->bdev))) {
 			blk_mq_free_request(rq);
 			return gimp_refuse(why, -ENOSPC,
 					   GPUDMABUF_REASON_PAST_END,
@@ -248,7 +234,7 @@ static int gimp_submit_all(const struct gimp_request *req, struct gimp_io *io,
 		plug.nr_ios = min_t(u64, commands, GIMP_PLUG_BATCH);
 	}
 	while (off < req->len) {
-		cmd = gimp_cmd_get(io->pool);
+		cmd = gimp_cmd_get(req->file->pool);
 		if (!cmd) {
 			len = gimp_refuse(why, -EINTR,
 					  GPUDMABUF_REASON_KILLED, 0);
@@ -270,7 +256,8 @@ static int gimp_submit_all(const struct gimp_request *req, struct gimp_io *io,
 	return min(len, 0);
 }
 
-static bool gimp_status_retryable(blk_status_t status)
+/* The driver would have tried these again, had the request not been ours. */
+bool gimp_status_retryable(blk_status_t status)
 {
 	switch (status) {
 	case BLK_STS_IOERR:
@@ -283,44 +270,52 @@ static bool gimp_status_retryable(blk_status_t status)
 	}
 }
 
+/* All others may mean that the namespace is not what it was. */
+static bool gimp_status_expected(blk_status_t status)
+{
+	return status == BLK_STS_MEDIUM || status == KCOMPAT_STS_RESV_CONFLICT;
+}
+
 /*
- * One attempt at what follows *@done, which it advances.
- *
- * Return: 0 when all was transferred, 1 when the attempt may be repeated, or an
- * error.
+ * One attempt at what follows *@done, which it advances.  @ret_status is what
+ * the device answered; an error of ours is returned.
  */
 static int gimp_submit_once(const struct gimp_request *req, u64 *done,
-			    struct gimp_why *why)
+			    blk_status_t *ret_status, struct gimp_why *why)
 {
-	struct gimp_io *io = gimp_io_get(req->file->pool);
-	blk_status_t status;
-	u64 failed_off;
+	struct gimp_io io;
 	int ret;
 
-	if (!io)
-		return gimp_refuse(why, -EINTR, GPUDMABUF_REASON_KILLED, 0);
+	gimp_io_begin(&io);
+	ret = gimp_submit_all(req, &io, *done, done, why);
+	gimp_io_end_one(&io);
+	wait_for_completion_io(&io.done);
 
-	gimp_io_begin(io, req->file);
-	ret = gimp_submit_all(req, io, *done, done, why);
-	gimp_io_end_one(io);
-	if (wait_for_completion_killable(&io->done)) {
-		/* The commands go on and clean up after themselves. */
-		gimp_io_put(io);
-		*done = 0;
-		return gimp_refuse(why, -EINTR, GPUDMABUF_REASON_KILLED, 0);
+	*ret_status = io.status;
+	if (unlikely(io.status))
+		*done = io.failed_off;
+	return ret;
+}
+
+/* What to do about it: 0 to try again, or an error. */
+static int gimp_submit_failed(const struct gimp_request *req,
+			      blk_status_t status, unsigned int tries,
+			      struct gimp_why *why)
+{
+	int err = blk_status_to_errno(status);
+	int ret;
+
+	if (!gimp_status_expected(status)) {
+		ret = gimp_file_recheck(req->file, why);
+		if (ret == -EOPNOTSUPP || ret == -ENODEV)
+			return ret;
 	}
-	failed_off = io->failed_off;
-	status = io->status;
-	gimp_io_put(io);
-
-	if (likely(!status))
-		return ret;
-
-	*done = failed_off;
-	ret = gimp_refuse(why, blk_status_to_errno(status),
-			  GPUDMABUF_REASON_DEVICE_ERROR,
-			  -blk_status_to_errno(status));
-	return gimp_status_retryable(status) ? 1 : ret;
+	if (gimp_status_retryable(status) && tries < GIMP_MAX_TRIES &&
+	    !fatal_signal_pending(current)) {
+		msleep_interruptible(GIMP_RETRY_MS);
+		return 0;
+	}
+	return gimp_refuse(why, err, GPUDMABUF_REASON_DEVICE_ERROR, -err);
 }
 
 /**
@@ -329,34 +324,27 @@ static int gimp_submit_once(const struct gimp_request *req, u64 *done,
  * @ret_done: bytes transferred from the beginning on, also after an error
  * @why: set on error
  *
+ * A caller that is killed submits nothing more, but waits for what is in
+ * flight, as direct I/O by pread() does.
+ *
  * Return: 0 when all was transferred; what the device answered; -ENODEV,
- * -EXDEV, -ENOMEM, -EAGAIN, -EOPNOTSUPP, -ENOSPC, or -EINTR when the caller is
- * being killed, with commands in flight still.
+ * -EXDEV, -ENOMEM, -EAGAIN, -EOPNOTSUPP, -ENOSPC, -EINTR, -ERESTARTSYS.
  */
 int gimp_submit_and_wait(const struct gimp_request *req, u64 *ret_done,
 			 struct gimp_why *why)
 {
+	blk_status_t status;
 	unsigned int tries;
-	int ret, err;
+	int ret;
 
 	*ret_done = 0;
 	for (tries = 1; ; tries++) {
-		ret = gimp_submit_once(req, ret_done, why);
-		if (ret <= 0)
-			break;
-
-		err = -(int)why->error;
-		/* A device that answers like this may not be what it was. */
-		ret = gimp_file_recheck(req->file, why);
+		ret = gimp_submit_once(req, ret_done, &status, why);
+		if (likely(!status))
+			return ret;
+		ret = gimp_submit_failed(req, status, tries, why);
 		if (ret)
 			return ret;
-		ret = gimp_refuse(why, err, GPUDMABUF_REASON_DEVICE_ERROR,
-				  -err);
-		if (tries == GIMP_MAX_TRIES || fatal_signal_pending(current))
-			break;
-		msleep_interruptible(GIMP_RETRY_MS);
-	}
-	if (!ret)
 		*why = (struct gimp_why) {};
-	return ret;
+	}
 }

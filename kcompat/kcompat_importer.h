@@ -12,6 +12,14 @@
 #include <linux/swiotlb.h>
 #include <linux/version.h>
 
+/*
+ * A request is sent with preemption off, into locks that sleep on these
+ * kernels.
+ */
+#ifdef CONFIG_PREEMPT_RT
+#error "gpudmabuf does not support PREEMPT_RT kernels"
+#endif
+
 /* Exported by nvme_core for the other nvme modules; in no public header. */
 void nvme_init_request(struct request *rq, struct nvme_command *cmd);
 
@@ -85,6 +93,12 @@ static inline bool kcompat_dma_need_sync(struct device *dev, dma_addr_t addr)
 	return !dev_is_dma_coherent(dev) ||
 	       is_swiotlb_buffer(dev, iommu_iova_to_phys(domain, addr));
 }
+#endif
+
+#ifdef KCOMPAT_HAVE_BLK_STS_RESV_CONFLICT
+#define KCOMPAT_STS_RESV_CONFLICT BLK_STS_RESV_CONFLICT
+#else
+#define KCOMPAT_STS_RESV_CONFLICT BLK_STS_NEXUS
 #endif
 
 #ifdef KCOMPAT_HAVE_FILE_BDEV

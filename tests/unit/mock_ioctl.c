@@ -129,7 +129,7 @@ static int do_file_register(struct gpudmabuf_file_register *reg)
 	reg->out_block_size = MOCK_BLOCK;
 	reg->out_max_command = 128 << 10;
 	reg->out_flags = GPUDMABUF_FILE_READABLE | GPUDMABUF_FILE_WRITABLE;
-	reg->out_pci = 0x0300;
+	reg->out_pci_id = 0x0300;
 	return 0;
 }
 

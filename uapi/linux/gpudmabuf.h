@@ -29,6 +29,9 @@
  *		not this one to that one.
  *  ENODEV	The disk or the memory is gone (unplugged, unbound, revoked).
  *  EPERM	Write to a disk that is set read-only.
+ *  EACCES	A security policy forbids the access.
+ *  EBUSY	The page cache holds blocks of the range that cannot be dropped:
+ *		the disk is mounted.
  *  ETXTBSY	Write to a disk that is in use as swap.
  *  ENOSPC	Write that starts at or behind the end of the target.
  *  EMFILE	The context has as many objects as it may have.
@@ -156,7 +159,9 @@ enum gpudmabuf_file_flags {
  * @out_block_size: bytes in a logical block
  * @out_max_command: longest transfer of one NVMe command, in bytes
  * @out_flags: bits of enum gpudmabuf_file_flags
- * @out_pci: the controller's PCI address: domain << 16 | bus << 8 | devfn
+ * @out_pci_domain: the controller's PCI address: domain
+ * @out_pci_id: and bus << 8 | device << 3 | function
+ * @out_reserved: 0
  *
  * Checks that the target is a namespace driven by the kernel's own nvme driver
  * over PCI, and reads its first block into a page of the module's own to prove
@@ -172,7 +177,9 @@ struct gpudmabuf_file_register {
 	__u32 out_block_size;
 	__u32 out_max_command;
 	__u32 out_flags;
-	__u32 out_pci;
+	__u32 out_pci_domain;
+	__u32 out_pci_id;
+	__u32 out_reserved;
 };
 #define GPUDMABUF_FILE_REGISTER _IO(GPUDMABUF_TYPE, GPUDMABUF_CMD_FILE_REGISTER)
 
