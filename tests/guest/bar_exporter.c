@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* guest: gpus=2 cmb=64 */
 /*
  * gpudmabuf_bar.ko from user space, in a guest, as root.
  *

@@ -4,7 +4,7 @@
  *
  * Moves the first LEN bytes of DISK into GPU memory, or LEN bytes of standard
  * input from GPU memory to DISK, in pieces of 512 bytes to 4 MiB in random
- * order.  The buffer's position is the disk's plus SHIFT bytes.  With MARK, the
+ * order; with SEED 0 in one call.  The buffer's position is the disk's plus SHIFT bytes.  With MARK, the
  * block at this byte of the disk is read into host memory right before and
  * right after, so that the controller's trace shows where the transfer begins
  * and ends.
@@ -117,6 +117,10 @@ int main(int argc, char **argv)
 				     &file));
 	pieces = calloc(len / BLOCK + 1, sizeof(*pieces));
 	n = cut(pieces, len);
+	if (!strcmp(argv[4], "0")) {
+		pieces[0] = (struct piece) { .off = 0, .len = len };
+		n = 1;
+	}
 	if (write)
 		fill(buf, shift, len);
 
