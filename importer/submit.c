@@ -56,8 +56,7 @@ static void gimp_io_fail(struct gimp_io *io, u64 off, blk_status_t status)
  * In interrupt context, usually.  The device is done with the memory: the map's
  * reference goes here and not in any worker, since who invalidates waits for it.
  */
-static inline enum rq_end_io_ret gimp_command_done(struct request *rq,
-						   blk_status_t status)
+static enum rq_end_io_ret gimp_end_io(KCOMPAT_END_IO_ARGS)
 {
 	struct gimp_cmd *cmd = rq->end_io_data;
 	struct gimp_io *io = cmd->io;
@@ -69,8 +68,6 @@ static inline enum rq_end_io_ret gimp_command_done(struct request *rq,
 	gimp_io_end_one(io);
 	return RQ_END_IO_FREE;
 }
-
-KCOMPAT_DEFINE_END_IO(gimp_end_io, gimp_command_done)
 
 /* Bytes of the command at @off: one command's limit, no boundary crossed. */
 static u32 gimp_command_len(const struct gimp_request *req, u64 off)

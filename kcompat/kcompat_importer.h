@@ -28,22 +28,19 @@ void nvme_init_request(struct request *rq, struct nvme_command *cmd);
  * dereferences the bio that ours lack.  What is inserted at the head passes
  * plug and elevator by.  A behaviour, which no compilation can tell.
  */
-#define KCOMPAT_AT_HEAD (LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0))
-
-/* Defines @name, which blk-mq calls, around the inline @fn(rq, status). */
-#ifdef KCOMPAT_HAVE_END_IO_BATCH
-#define KCOMPAT_DEFINE_END_IO(name, fn)					\
-static enum rq_end_io_ret name(struct request *rq, blk_status_t status,	\
-			       const struct io_comp_batch *iob)		\
-{									\
-	return fn(rq, status);						\
-}
+#if KERNEL_VERSION(6, 4, 0) > LINUX_VERSION_CODE
+#define KCOMPAT_AT_HEAD true
 #else
-#define KCOMPAT_DEFINE_END_IO(name, fn)					\
-static enum rq_end_io_ret name(struct request *rq, blk_status_t status)	\
-{									\
-	return fn(rq, status);						\
-}
+#define KCOMPAT_AT_HEAD false
+#endif
+
+/* What a request's end_io is called with. */
+#ifdef KCOMPAT_HAVE_END_IO_BATCH
+#define KCOMPAT_END_IO_ARGS						\
+	struct request *rq, blk_status_t status,			\
+	const struct io_comp_batch *batch
+#else
+#define KCOMPAT_END_IO_ARGS	struct request *rq, blk_status_t status
 #endif
 
 /* The number of sectors is told at the end; before, at the start. */

@@ -87,6 +87,7 @@ struct gpudmabuf_query {
 	__aligned_u64 out_features;
 	__aligned_u64 out_max_io;
 };
+
 #define GPUDMABUF_QUERY _IO(GPUDMABUF_TYPE, GPUDMABUF_CMD_QUERY)
 
 /**
@@ -118,6 +119,7 @@ struct gpudmabuf_buf_register {
 	__u32 out_buf_id;
 	__aligned_u64 out_length;
 };
+
 #define GPUDMABUF_BUF_REGISTER _IO(GPUDMABUF_TYPE, GPUDMABUF_CMD_BUF_REGISTER)
 
 /**
@@ -136,6 +138,7 @@ struct gpudmabuf_buf_unregister {
 	__u32 buf_id;
 	__u32 reserved;
 };
+
 #define GPUDMABUF_BUF_UNREGISTER \
 	_IO(GPUDMABUF_TYPE, GPUDMABUF_CMD_BUF_UNREGISTER)
 
@@ -181,6 +184,7 @@ struct gpudmabuf_file_register {
 	__u32 out_pci_id;
 	__u32 out_reserved;
 };
+
 #define GPUDMABUF_FILE_REGISTER _IO(GPUDMABUF_TYPE, GPUDMABUF_CMD_FILE_REGISTER)
 
 /**
@@ -196,6 +200,7 @@ struct gpudmabuf_file_unregister {
 	__u32 file_id;
 	__u32 reserved;
 };
+
 #define GPUDMABUF_FILE_UNREGISTER \
 	_IO(GPUDMABUF_TYPE, GPUDMABUF_CMD_FILE_UNREGISTER)
 
@@ -230,6 +235,7 @@ struct gpudmabuf_path {
 	__u32 out_where;
 	__u32 out_segments;
 };
+
 #define GPUDMABUF_PATH _IO(GPUDMABUF_TYPE, GPUDMABUF_CMD_PATH)
 
 /**
@@ -268,6 +274,7 @@ struct gpudmabuf_io {
 	__aligned_u64 buf_off;
 	__aligned_u64 out_done;
 };
+
 #define GPUDMABUF_IO _IO(GPUDMABUF_TYPE, GPUDMABUF_CMD_IO)
 
 /**
@@ -352,6 +359,7 @@ struct gpudmabuf_explain {
 	__u32 out_error;
 	__aligned_u64 out_detail;
 };
+
 #define GPUDMABUF_EXPLAIN _IO(GPUDMABUF_TYPE, GPUDMABUF_CMD_EXPLAIN)
 
 #endif /* _UAPI_LINUX_GPUDMABUF_H */
