@@ -57,9 +57,9 @@ def _selected(item):
     config = item.config
     only = config.getoption("only")
     if only:
-        # A soak test wants to be named in full.
+        # A soak test wants to be named in full, or its group with --soak.
         return name_of(item) in only or (
-            not item.get_closest_marker("soak")
+            (config.getoption("soak") or not item.get_closest_marker("soak"))
             and any(means(wanted, name_of(item)) for wanted in only))
     if config.getoption("soak"):
         return bool(item.get_closest_marker("soak"))
