@@ -11,9 +11,10 @@
 #include <linux/slab.h>
 
 #include "gimp.h"
+#include "trace.h"
 
 /* An exporter may keep moving the memory; nobody waits for it for ever. */
-#define GIMP_FENCE_ROUNDS	8
+#define GIMP_MAP_ROUNDS		8
 
 void gimp_attach_put(struct gimp_attach *attach)
 {
@@ -45,6 +46,7 @@ static void gimp_attach_unmap(struct gimp_attach *attach)
 	}
 
 	if (attach->sgt) {
+		trace_gimp_unmap(attach);
 		dma_buf_unmap_attachment(attach->dba, attach->sgt,
 					 DMA_BIDIRECTIONAL);
 		attach->sgt = NULL;
@@ -85,6 +87,7 @@ static void gimp_attach_invalidate(struct dma_buf_attachment *dba)
 	struct gimp_attach *attach = dba->importer_priv;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
+	trace_gimp_invalidate(attach);
 	gimp_attach_unmap(attach);
 
 	/*
@@ -177,6 +180,14 @@ void gimp_attach_unuse(struct gimp_attach *attach)
 	mutex_unlock(&attach->ctrl->lock);
 }
 
+/* Unmapped until somebody maps it again. */
+void gimp_attach_suspend(struct gimp_attach *attach)
+{
+	dma_resv_lock(attach->dmabuf->resv, NULL);
+	gimp_attach_unmap(attach);
+	dma_resv_unlock(attach->dmabuf->resv);
+}
+
 /*
  * The controller's driver is about to go: no further command may use the
  * addresses. Those in flight end in the driver's remove().
@@ -264,7 +275,10 @@ static int gimp_attach_map_sgt(struct gimp_attach *attach,
 	return 0;
 }
 
-/* Map and publish. -EBUSY while the exporter's fences are not signalled. */
+/*
+ * Map and publish. -EBUSY while the exporter's fences are not signalled or the
+ * machine is suspended.
+ */
 static int gimp_attach_publish(struct gimp_attach *attach,
 			       struct gimp_why *why)
 {
@@ -279,6 +293,8 @@ static int gimp_attach_publish(struct gimp_attach *attach,
 				   0);
 	if (rcu_access_pointer(attach->map))
 		return 0;
+	if (gimp_pm_suspended())
+		return -EBUSY;
 
 	ret = gimp_attach_map_sgt(attach, why);
 	if (ret)
@@ -291,16 +307,17 @@ static int gimp_attach_publish(struct gimp_attach *attach,
 		gimp_attach_unmap(attach);
 		return PTR_ERR(map);
 	}
+	trace_gimp_map(attach);
 	rcu_assign_pointer(attach->map, map);
 	return 0;
 }
 
-static int gimp_attach_map_locked(struct gimp_attach *attach,
-				  struct gimp_why *why)
+/* One attempt; -EBUSY as gimp_attach_publish(). */
+static int gimp_attach_try_map(struct gimp_attach *attach,
+			       struct gimp_why *why)
 {
 	struct dma_resv *resv = attach->dmabuf->resv;
-	unsigned int round;
-	long ret;
+	int ret;
 
 	lockdep_assert_held(&attach->lock);
 
@@ -314,20 +331,29 @@ static int gimp_attach_map_locked(struct gimp_attach *attach,
 			return ret;
 	}
 
-	for (round = 0; round < GIMP_FENCE_ROUNDS; round++) {
-		/* The memory may be cleared or copied by fences still. */
-		ret = dma_resv_wait_timeout(resv, DMA_RESV_USAGE_KERNEL, true,
+	if (dma_resv_lock_interruptible(resv, NULL))
+		return gimp_attach_refused(-ERESTARTSYS, 0, why);
+	ret = gimp_attach_publish(attach, why);
+	dma_resv_unlock(resv);
+	return ret;
+}
+
+/*
+ * Until the machine is awake and the memory neither cleared nor copied by
+ * fences. Without a lock: who waits can be frozen and killed, and nobody waits
+ * for him.
+ */
+static int gimp_attach_wait_ready(struct gimp_attach *attach,
+				  struct gimp_why *why)
+{
+	long ret;
+
+	ret = gimp_pm_wait_awake();
+	if (!ret)
+		ret = dma_resv_wait_timeout(attach->dmabuf->resv,
+					    DMA_RESV_USAGE_KERNEL, true,
 					    MAX_SCHEDULE_TIMEOUT);
-		if (ret > 0)
-			ret = dma_resv_lock_interruptible(resv, NULL);
-		if (ret < 0)
-			return gimp_attach_refused(-ERESTARTSYS, 0, why);
-		ret = gimp_attach_publish(attach, why);
-		dma_resv_unlock(resv);
-		if (ret != -EBUSY)
-			return ret;
-	}
-	return gimp_refuse(why, -EAGAIN, GPUDMABUF_REASON_MOVING, 0);
+	return ret < 0 ? gimp_attach_refused(-ERESTARTSYS, 0, why) : 0;
 }
 
 /**
@@ -342,11 +368,20 @@ static int gimp_attach_map_locked(struct gimp_attach *attach,
  */
 int gimp_attach_map(struct gimp_attach *attach, struct gimp_why *why)
 {
+	unsigned int round;
 	int ret;
 
-	if (mutex_lock_killable(&attach->lock))
-		return gimp_refuse(why, -EINTR, GPUDMABUF_REASON_KILLED, 0);
-	ret = gimp_attach_map_locked(attach, why);
-	mutex_unlock(&attach->lock);
-	return ret;
+	for (round = 0; round < GIMP_MAP_ROUNDS; round++) {
+		ret = gimp_attach_wait_ready(attach, why);
+		if (ret)
+			return ret;
+		if (mutex_lock_killable(&attach->lock))
+			return gimp_refuse(why, -EINTR,
+					   GPUDMABUF_REASON_KILLED, 0);
+		ret = gimp_attach_try_map(attach, why);
+		mutex_unlock(&attach->lock);
+		if (ret != -EBUSY)
+			return ret;
+	}
+	return gimp_refuse(why, -EAGAIN, GPUDMABUF_REASON_MOVING, 0);
 }

@@ -18,7 +18,7 @@
 #include "gimp.h"
 
 static LIST_HEAD(gimp_ctrls);
-static DEFINE_MUTEX(gimp_ctrls_lock); /* protects gimp_ctrls, innermost */
+static DEFINE_MUTEX(gimp_ctrls_lock); /* protects gimp_ctrls */
 static u32 gimp_ctrl_next_id; /* under gimp_ctrls_lock; ids are not reused */
 static atomic_t gimp_ctrl_count = ATOMIC_INIT(0);
 
@@ -173,6 +173,22 @@ static int gimp_ctrl_notify(struct notifier_block *nb, unsigned long event,
 
 	gimp_ctrl_put(ctrl);
 	return NOTIFY_OK;
+}
+
+/* For suspend: every mapping ends; the next I/O maps again. */
+void gimp_ctrl_unmap_all(void)
+{
+	struct gimp_attach *attach;
+	struct gimp_ctrl *ctrl;
+
+	mutex_lock(&gimp_ctrls_lock);
+	list_for_each_entry(ctrl, &gimp_ctrls, node) {
+		mutex_lock(&ctrl->lock);
+		list_for_each_entry(attach, &ctrl->attaches, node)
+			gimp_attach_suspend(attach);
+		mutex_unlock(&ctrl->lock);
+	}
+	mutex_unlock(&gimp_ctrls_lock);
 }
 
 static struct notifier_block gimp_ctrl_nb = {

@@ -11,9 +11,10 @@
  * shared by all registrations of the dma-buf; the map that it publishes is what
  * an I/O takes a reference on.
  *
- * Lock order: device_lock(PCI device) → gimp_ctrl.lock → gimp_attach.lock →
- * dma_resv, and gimp_ctrl.lock → gimp_pool.probe_lock.  Nothing of this is held
- * while an I/O is submitted, but for probe_lock, for the probe itself.
+ * Lock order: device_lock(PCI device) → list of controllers → gimp_ctrl.lock →
+ * gimp_attach.lock → dma_resv, and gimp_ctrl.lock → gimp_pool.probe_lock.
+ * Nothing of this is held while an I/O is submitted, but for probe_lock, for the
+ * probe itself.
  */
 #ifndef GIMP_H
 #define GIMP_H
@@ -190,6 +191,15 @@ void gimp_ctrl_hold(struct gimp_ctrl *ctrl);
 void gimp_ctrl_put(struct gimp_ctrl *ctrl);
 int gimp_ctrl_init(void);
 void gimp_ctrl_exit(void);
+void gimp_ctrl_unmap_all(void);
+
+/*
+ * pm.c
+ */
+bool gimp_pm_suspended(void);
+int gimp_pm_wait_awake(void);
+int gimp_pm_init(void);
+void gimp_pm_exit(void);
 
 /*
  * disk.c
@@ -398,6 +408,7 @@ void gimp_attach_unuse(struct gimp_attach *attach);
 void gimp_attach_put(struct gimp_attach *attach);
 void gimp_attach_close(struct gimp_attach *attach);
 void gimp_attach_kill(struct gimp_attach *attach);
+void gimp_attach_suspend(struct gimp_attach *attach);
 struct gimp_map *gimp_attach_tryget_map(struct gimp_attach *attach);
 int gimp_attach_map(struct gimp_attach *attach, struct gimp_why *why);
 

@@ -11,6 +11,7 @@
 #include <linux/uio.h>
 
 #include "gimp.h"
+#include "trace.h"
 
 static int gimp_rw_check_args(const struct gpudmabuf_io *arg,
 			      const struct gimp_file *file,
@@ -136,6 +137,7 @@ static int gimp_rw_transfer(struct gimp_request *req, u64 *ret_done,
 	struct block_device *bdev = req->file->bdev;
 	enum req_op op = req->write ? REQ_OP_WRITE : REQ_OP_READ;
 	bool account = blk_queue_io_stat(req->file->disk.q);
+	u64 began = trace_gimp_io_enabled() ? ktime_get_ns() : 0;
 	unsigned long start = 0;
 	int ret;
 
@@ -146,6 +148,8 @@ static int gimp_rw_transfer(struct gimp_request *req, u64 *ret_done,
 	if (account)
 		kcompat_bdev_end_io_acct(bdev, op, *ret_done >> SECTOR_SHIFT,
 					 start);
+	if (trace_gimp_io_enabled())
+		trace_gimp_io(req, *ret_done, ret, ktime_get_ns() - began);
 	return ret;
 }
 

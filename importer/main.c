@@ -9,6 +9,12 @@
 
 #include "gimp.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+EXPORT_TRACEPOINT_SYMBOL_GPL(gimp_map);
+EXPORT_TRACEPOINT_SYMBOL_GPL(gimp_unmap);
+
 struct workqueue_struct *gimp_wq;
 
 static int gimp_open(struct inode *inode, struct file *filp)
@@ -56,12 +62,18 @@ static int __init gimp_init(void)
 	if (ret)
 		goto err_destroy_wq;
 
-	ret = misc_register(&gimp_misc);
+	ret = gimp_pm_init();
 	if (ret)
 		goto err_ctrl_exit;
 
+	ret = misc_register(&gimp_misc);
+	if (ret)
+		goto err_pm_exit;
+
 	return 0;
 
+err_pm_exit:
+	gimp_pm_exit();
 err_ctrl_exit:
 	gimp_ctrl_exit();
 err_destroy_wq:
@@ -72,6 +84,7 @@ err_destroy_wq:
 static void __exit gimp_exit(void)
 {
 	misc_deregister(&gimp_misc);
+	gimp_pm_exit();
 	/* What exporters revoked: the work holds the last references. */
 	flush_workqueue(gimp_wq);
 	gimp_ctrl_exit();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * storm DISK THREADS KILLS: processes that read and write between DISK's second
+ * storm DISK THREADS KILLS [USECONDS]: processes that read and write between DISK's second
  * half and GPU memory for ever, from several threads each; one after the other
- * is killed in the middle of it.
+ * is killed in the middle of it, after USECONDS or up to 9 milliseconds.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -55,7 +55,7 @@ static void victim(const char *disk, long threads, int ready)
 }
 
 /* Whether the process was still at it when it was killed. */
-static int kill_one(const char *disk, long threads, long number)
+static int kill_one(const char *disk, long threads, useconds_t after)
 {
 	int ready[2], status;
 	pid_t pid;
@@ -70,17 +70,19 @@ static int kill_one(const char *disk, long threads, long number)
 	if (read(ready[0], &c, 1) != 1)
 		return 0;
 	close(ready[0]);
-	usleep(number * 211 % 9000);
+	usleep(after);
 	kill(pid, SIGKILL);
 	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
+	if (argc < 4)
 		return 2;
 	for (long i = 0; i < atol(argv[3]); i++) {
-		if (!kill_one(argv[1], atol(argv[2]), i)) {
+		useconds_t after = argc > 4 ? atol(argv[4]) : i * 211 % 9000;
+
+		if (!kill_one(argv[1], atol(argv[2]), after)) {
 			fprintf(stderr, "process %ld ended by itself\n", i);
 			return 1;
 		}
