@@ -350,7 +350,6 @@ struct gimp_file *gimp_file_get(struct gimp_ctx *ctx, u32 id,
 void gimp_file_put(struct gimp_file *file);
 int gimp_file_recheck(struct gimp_file *file, struct gimp_why *why);
 int gimp_file_alive(const struct gimp_file *file, struct gimp_why *why);
-bool gimp_status_retryable(blk_status_t status);
 u32 gimp_file_max_command(const struct gimp_file *file);
 
 /*
@@ -471,6 +470,8 @@ int gimp_path(struct gimp_ctx *ctx, struct gpudmabuf_path *arg,
 	      struct gimp_why *why);
 int gimp_rw(struct gimp_ctx *ctx, struct gpudmabuf_io *arg,
 	    struct gimp_why *why);
+void gimp_request_init(struct request *rq, struct nvme_command *c);
+bool gimp_status_retryable(blk_status_t status);
 int gimp_submit_and_wait(const struct gimp_request *req, u64 *ret_done,
 			 struct gimp_why *why);
 

@@ -34,8 +34,7 @@ static blk_status_t gimp_probe_read(const struct gimp_disk *disk,
 	if (IS_ERR(rq))
 		return errno_to_blk_status(PTR_ERR(rq));
 
-	nvme_init_request(rq, &cmd);
-	rq->timeout = min(disk->q->rq_timeout, GIMP_MAX_TIMEOUT);
+	gimp_request_init(rq, &cmd);
 	status = blk_execute_rq(rq, KCOMPAT_AT_HEAD);
 	blk_mq_free_request(rq);
 	return status;

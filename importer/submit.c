@@ -69,6 +69,15 @@ static enum rq_end_io_ret gimp_end_io(KCOMPAT_END_IO_ARGS)
 	return RQ_END_IO_FREE;
 }
 
+/* Makes a request carry a command as it stands. */
+void gimp_request_init(struct request *rq, struct nvme_command *c)
+{
+	nvme_init_request(rq, c);
+	/* Not the module parameter's: this one passed the gate. */
+	rq->timeout = min(rq->q->rq_timeout, GIMP_MAX_TIMEOUT);
+	kcompat_request_end_alone(rq);
+}
+
 /* Bytes of the command at @off: one command's limit, no boundary crossed. */
 static u32 gimp_command_len(const struct gimp_request *req, u64 off)
 {
@@ -133,9 +142,7 @@ static void gimp_command_send(struct request *rq, struct gimp_cmd *cmd,
 	lockdep_assert_preemption_disabled();
 
 	gimp_command_fill(&c, cmd, req, len);
-	nvme_init_request(rq, &c);
-	/* Not the module parameter's: this one passed the gate. */
-	rq->timeout = min(rq->q->rq_timeout, GIMP_MAX_TIMEOUT);
+	gimp_request_init(rq, &c);
 	rq->end_io = gimp_end_io;
 	rq->end_io_data = cmd;
 	atomic_inc(&cmd->io->pending);

@@ -7,6 +7,9 @@
 # the kernel build folder KDIR.  Objects go to OUT, where the sources are
 # mirrored as symbolic links, so that one checkout serves several kernels.
 # What the kernel offers is probed first, into OUT/kcompat/kcompat_config.h.
+#
+# KCOMPAT_ROOT=DIR in the environment: KDIR lies in the root folder DIR of another
+# system, whose make and compiler are to be used.
 set -eu
 
 [ $# -ge 3 ] || { echo "usage: $0 KDIR OUT MODULE [MAKE-ARGUMENT...]" >&2; exit 2; }
@@ -18,6 +21,40 @@ shift 3
 
 exec 9>"$out/.lock"
 flock 9
+
+# The build folder as make sees it.
+build=$kdir
+root=${KCOMPAT_ROOT:+$(realpath "$KCOMPAT_ROOT")}
+[ -z "$root" ] || build=${kdir#"$root"}
+
+# In a mount namespace of its own: a root that has the other system's programs,
+# and this one's sources and objects.
+# shellcheck disable=SC2016 # the inner shell's variables
+in_root='
+	new=$1 root=$2 top=$3 out=$4
+	shift 4
+	mount -t tmpfs tmpfs "$new"
+	for f in "$root"/*; do
+		[ ! -L "$f" ] || cp -P "$f" "$new"
+	done
+	mkdir -p "$new/usr" "$new/tmp" "$new/dev" "$new/proc" "$new$top"
+	mount --bind "$root/usr" "$new/usr"
+	mount --rbind /dev "$new/dev"
+	mount --rbind /proc "$new/proc"
+	mount --bind "$top" "$new$top"
+	mkdir -p "$new$out"
+	mount --bind "$out" "$new$out"
+	cd /
+	exec chroot "$new" make "$@"
+'
+run_make() {
+	[ -n "$root" ] || { make "$@"; return; }
+	map_user=
+	[ "$(id -u)" = 0 ] || map_user=-r
+	mkdir -p "$out/.root"
+	PATH=/usr/sbin:/usr/bin:/sbin:/bin unshare $map_user -m sh -euc \
+		"$in_root" sh "$out/.root" "$root" "$top" "$out" "$@"
+}
 
 # Mirror one source directory: links to what is there, none to what is gone.
 mirror() {
@@ -52,7 +89,7 @@ probe() {
 		echo "obj-m := $objs" >"$out/kcompat/probe/Kbuild"
 		# A probe that does not compile is an answer, not an error.
 		# shellcheck disable=SC2086
-		make -C "$kdir" M="$out/kcompat/probe" -k $objs \
+		run_make -C "$build" M="$out/kcompat/probe" -k $objs \
 			>"$out/kcompat/probe/log" 2>&1 || :
 	fi
 	{
@@ -71,4 +108,4 @@ probe() {
 }
 
 probe
-make -C "$kdir" M="$out/$module" "$@" modules
+run_make -C "$build" M="$out/$module" "$@" modules

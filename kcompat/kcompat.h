@@ -15,5 +15,6 @@
 
 #include "kcompat_bar.h"
 #include "kcompat_importer.h"
+#include "kcompat_tests.h"
 
 #endif /* KCOMPAT_H */

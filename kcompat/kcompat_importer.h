@@ -34,6 +34,20 @@ void nvme_init_request(struct request *rq, struct nvme_command *cmd);
 #define KCOMPAT_AT_HEAD false
 #endif
 
+/*
+ * Completions that come together are ended as a batch, on newer kernels failed
+ * passthrough requests, too: the status that end_io gets is then always good,
+ * and the real one is in the driver's private structure alone.  A request with
+ * scheduler tags is ended by itself; this one has none, and the flag changes
+ * nothing else: passthrough never goes through the scheduler, and tags are freed
+ * by their numbers.
+ */
+#ifdef KCOMPAT_HAVE_RQF_SCHED_TAGS
+#define kcompat_request_end_alone(rq) ((rq)->rq_flags |= RQF_SCHED_TAGS)
+#else
+#define kcompat_request_end_alone(rq) do { } while (0)
+#endif
+
 /* What a request's end_io is called with. */
 #ifdef KCOMPAT_HAVE_END_IO_BATCH
 #define KCOMPAT_END_IO_ARGS						\
@@ -78,7 +92,7 @@ kcompat_bdev_end_io_acct(struct block_device *bdev, enum req_op op,
  * Before the device knew by itself, dma_need_sync() was true for every address
  * that an IOMMU translates.  What matters is a bounce buffer behind it.
  */
-#ifdef KCOMPAT_HAVE_DEVICE_DMA_SKIP_SYNC
+#ifdef KCOMPAT_HAVE_DMA_DEV_NEED_SYNC
 #define kcompat_dma_need_sync(dev, addr) dma_need_sync(dev, addr)
 #else
 static inline bool kcompat_dma_need_sync(struct device *dev, dma_addr_t addr)

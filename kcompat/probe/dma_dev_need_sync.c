@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The device knows whether its mappings ever need a sync. */
-#include <linux/device.h>
+#include <linux/dma-mapping.h>
 
 bool kcompat_probe(struct device *dev);
 bool kcompat_probe(struct device *dev)
 {
-	return dev->dma_skip_sync;
+	return dma_dev_need_sync(dev);
 }
