@@ -440,7 +440,6 @@ struct gimp_map *gimp_map_create(struct gimp_attach *attach,
 void gimp_map_kill(struct gimp_map *map);
 void gimp_map_drain(struct gimp_map *map, struct pci_dev *pdev);
 void gimp_map_put(struct gimp_map *map);
-u32 gimp_map_where(struct gimp_attach *attach);
 
 /*
  * io.c, submit.c

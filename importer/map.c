@@ -110,27 +110,39 @@ static int gimp_map_flatten(struct gimp_map *map, struct gimp_attach *attach,
 	return 0;
 }
 
+static bool gimp_map_in_ram(struct iommu_domain *domain, dma_addr_t addr,
+			    size_t len)
+{
+	phys_addr_t phys = domain ? iommu_iova_to_phys(domain, addr) : addr;
+
+	/* Translated, only the first page of the segment is known. */
+	return region_intersects(phys, domain ? GIMP_PAGE_SIZE : len,
+				 IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !=
+	       REGION_DISJOINT;
+}
+
 /*
- * Where the first byte is. An exporter clears peer2peer when it keeps or moves
- * the memory to the host, but one that never looks at the flag leaves it set.
- * Only for telling: no decision about a DMA rests on it.
+ * Where the bytes are: in host memory if any of them is. An exporter clears
+ * peer2peer when it keeps or moves the memory there, but one that never looks at
+ * the flag leaves it set. Only for telling: no decision about a DMA rests on it.
  */
-u32 gimp_map_where(struct gimp_attach *attach)
+static u32 gimp_map_where(struct gimp_attach *attach)
 {
 	struct device *dev = &attach->ctrl->pdev->dev;
-	dma_addr_t addr = sg_dma_address(attach->sgt->sgl);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-	phys_addr_t phys = addr;
+	struct scatterlist *sg;
+	int i;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
 
 	if (!attach->dba->peer2peer)
 		return GPUDMABUF_WHERE_HOST;
-	if (domain)
-		phys = iommu_iova_to_phys(domain, addr);
-	if (region_intersects(phys, GIMP_PAGE_SIZE, IORESOURCE_SYSTEM_RAM,
-			      IORES_DESC_NONE) != REGION_DISJOINT)
-		return GPUDMABUF_WHERE_HOST;
+
+	for_each_sgtable_dma_sg(attach->sgt, sg, i)
+		if (sg_dma_len(sg) && gimp_map_in_ram(domain,
+						      sg_dma_address(sg),
+						      sg_dma_len(sg)))
+			return GPUDMABUF_WHERE_HOST;
 	return GPUDMABUF_WHERE_DEVICE;
 }
 
