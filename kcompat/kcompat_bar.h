@@ -28,8 +28,21 @@ static inline void vm_flags_clear(struct vm_area_struct *vma,
 }
 #endif
 
-#ifndef KCOMPAT_HAVE_DMA_BUF_INVALIDATE_MAPPINGS
+#ifdef KCOMPAT_HAVE_DMA_BUF_INVALIDATE_MAPPINGS
+/* The core pins nothing for an importer that can be told of a move. */
+static inline bool kcompat_dma_buf_pins_at_map(struct dma_buf_attachment *attach)
+{
+	return false;
+}
+#else
 #define dma_buf_invalidate_mappings(dmabuf) dma_buf_move_notify(dmabuf)
+
+/* Where moves are off, the core pins before each map and unpins after unmap. */
+static inline bool kcompat_dma_buf_pins_at_map(struct dma_buf_attachment *attach)
+{
+	return dma_buf_attachment_is_dynamic(attach) &&
+	       !IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY);
+}
 #endif
 
 #ifndef KCOMPAT_HAVE_DEVICE_DRIVER_OVERRIDE

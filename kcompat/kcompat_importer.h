@@ -92,7 +92,13 @@ kcompat_bdev_end_io_acct(struct block_device *bdev, enum req_op op,
  * Before the device knew by itself, dma_need_sync() was true for every address
  * that an IOMMU translates.  What matters is a bounce buffer behind it.
  */
-#ifdef KCOMPAT_HAVE_DMA_DEV_NEED_SYNC
+#if defined(KCOMPAT_HAVE_DEV_DMA_SKIP_SYNC)
+/* With CONFIG_DMA_API_DEBUG dma_need_sync() alone is what it was before. */
+static inline bool kcompat_dma_need_sync(struct device *dev, dma_addr_t addr)
+{
+	return !dev_dma_skip_sync(dev) && dma_need_sync(dev, addr);
+}
+#elif defined(KCOMPAT_HAVE_DMA_DEV_NEED_SYNC)
 #define kcompat_dma_need_sync(dev, addr) dma_need_sync(dev, addr)
 #else
 static inline bool kcompat_dma_need_sync(struct device *dev, dma_addr_t addr)

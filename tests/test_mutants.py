@@ -82,9 +82,32 @@ MUTANTS = [
     ("memory_not_cleared", "exporter/kmod/mem.c",
      "memset_io(io, 0, step);", "",
      "guest.bar_exporter.alloc_is_cleared"),
+    ("unmapped_under_commands", "importer/map.c",
+     "	while (!wait_for_completion_timeout(",
+     "	while (0 && !wait_for_completion_timeout(",
+     "oracle.revoke"),
     ("peers_without_a_switch_accepted", "exporter/kmod/topology.c",
      "return -EXDEV;", "return 0;",
      "io.peers_without_a_switch"),
+    ("moved_without_drain", "importer/map.c",
+     "while (!wait_for_completion_timeout(&map->drained, GIMP_DRAIN_SLICE))",
+     "while (0)", "lifetime.evict_under_io"),
+    ("moved_without_telling", "exporter/kmod/move.c",
+     "	dma_buf_invalidate_mappings(buf->dmabuf);\n", "",
+     "lifetime.evict_under_io"),
+    ("moved_under_the_cpu", "exporter/kmod/move.c",
+     "	unmap_mapping_range(buf->inode->i_mapping, 0, 0, 1);\n", "",
+     "guest.evict.mapped_contents_follow"),
+    ("segments_not_aligned", "importer/map.c",
+     "	if (!IS_ALIGNED(addr, GIMP_PAGE_SIZE) ||\n"
+     "	    !IS_ALIGNED(len, GIMP_PAGE_SIZE))", "	if (0)",
+     "hostile.unaligned_address"),
+    ("beyond_the_dma_mask", "importer/map.c",
+     "addr + len - 1 < addr || addr + len - 1 > limit", "limit == 1",
+     "hostile.beyond_the_mask"),
+    ("fences_not_waited_for", "importer/attach.c",
+     "	if (!dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL))\n"
+     "		return -EBUSY;\n", "", "hostile.slow_fence"),
 ]
 
 

@@ -140,8 +140,9 @@ def test_checkpatch():
             "--ignore", ",".join(ignore), "-f", *map(named, paths), cwd=TOP)
 
 
-@pytest.mark.parametrize("folder", ["exporter/kmod", "importer"],
-                         ids=["exporter", "importer"])
+@pytest.mark.parametrize("folder",
+                         ["exporter/kmod", "importer", "tests/kernel"],
+                         ids=["exporter", "importer", "tests"])
 def test_sparse(folder, request, tmp_path):
     found = kernel.find(request.config.getoption("kernel"))
     said = run(TOP / "kcompat/build.sh", found.kdir, tmp_path, folder, "-s",
@@ -152,7 +153,7 @@ def test_sparse(folder, request, tmp_path):
 
 def test_modules_have_no_warnings(request, tmp_path):
     found = kernel.find(request.config.getoption("kernel"))
-    for folder in ("exporter/kmod", "importer"):
+    for folder in ("exporter/kmod", "importer", "tests/kernel"):
         said = run(TOP / "kcompat/build.sh", found.kdir, tmp_path, folder,
                    "-s", "W=1")
         # Folders of ours; W=1 has much to say about the kernel's headers.

@@ -2,10 +2,11 @@
 /*
  * A buffer and its dma-buf: made, attached, mapped, revoked, released.
  *
- * The static kind: the memory never moves, but it can be taken away.  Old
- * kernels map such a dma-buf for a dynamic importer when it attaches and unmap
- * it when it detaches, so after a revoke the unmap may come from the importer's
- * worker, at its leisure.  Nothing is given back before it has come.
+ * What both kinds share, and the static kind: the memory never moves, but it
+ * can be taken away.  Old kernels map such a dma-buf for a dynamic importer when
+ * it attaches and unmap it when it detaches, so after a revoke the unmap may
+ * come from the importer's worker, at its leisure.  Nothing is given back before
+ * it has come.
  */
 #include <linux/dma-resv.h>
 #include <linux/fs.h>
@@ -41,8 +42,7 @@ void gbar_buf_unuse(struct gbar_buf *buf)
 		wake_up_var(&buf->users);
 }
 
-static int gbar_buf_attach(struct dma_buf *dmabuf,
-			   struct dma_buf_attachment *attach)
+int gbar_buf_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 {
 	struct gbar_buf *buf = dmabuf->priv;
 	int ret;
@@ -65,9 +65,13 @@ static enum dma_data_direction gbar_buf_dir(struct gbar_buf *buf,
 	return buf->dmabuf->file->f_mode & FMODE_WRITE ? dir : DMA_TO_DEVICE;
 }
 
-/* The use that belongs to a mapping is dropped by unmap. */
-static struct sg_table *gbar_buf_map(struct dma_buf_attachment *attach,
-				     enum dma_data_direction dir)
+/*
+ * The use that belongs to a mapping is dropped by unmap.  The place stays while
+ * it is looked at: the static kind's for the use, the dynamic kind's for
+ * dma_resv.
+ */
+struct sg_table *gbar_buf_map(struct dma_buf_attachment *attach,
+			      enum dma_data_direction dir)
 {
 	struct gbar_buf *buf = attach->dmabuf->priv;
 	struct sg_table *sgt;
@@ -77,15 +81,14 @@ static struct sg_table *gbar_buf_map(struct dma_buf_attachment *attach,
 	if (ret)
 		return ERR_PTR(ret);
 
-	sgt = gbar_sgt_map(attach, buf->addr, buf->size,
-			   gbar_buf_dir(buf, dir));
+	sgt = gbar_sgt_map(attach, buf->place, gbar_buf_dir(buf, dir));
 	if (IS_ERR(sgt))
 		gbar_buf_unuse(buf);
 	return sgt;
 }
 
-static void gbar_buf_unmap(struct dma_buf_attachment *attach,
-			   struct sg_table *sgt, enum dma_data_direction dir)
+void gbar_buf_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		    enum dma_data_direction dir)
 {
 	gbar_sgt_unmap(attach, sgt);
 	gbar_buf_unuse(attach->dmabuf->priv);
@@ -97,8 +100,19 @@ static void gbar_buf_put(struct gbar_buf *buf)
 		complete(&buf->idle);
 }
 
+/* The memory is nobody's; a buffer that was revoked has none. */
+static void gbar_buf_drop_places(struct gbar_buf *buf)
+{
+	if (buf->place)
+		gbar_place_put(buf->place);
+	buf->place = NULL;
+	if (buf->kept)
+		gbar_place_put(buf->kept);
+	buf->kept = NULL;
+}
+
 /* The last reference to the dma-buf is gone: no importer, no mmap, no vmap. */
-static void gbar_buf_release(struct dma_buf *dmabuf)
+void gbar_buf_release(struct dma_buf *dmabuf)
 {
 	struct gbar_buf *buf = dmabuf->priv;
 	struct gbar_dev *gdev = buf->gdev;
@@ -111,8 +125,7 @@ static void gbar_buf_release(struct dma_buf *dmabuf)
 	gbar_buf_put(buf);
 	wait_for_completion(&buf->idle);
 
-	if (!buf->revoked)
-		gbar_mem_free(gdev, buf->addr, buf->size);
+	gbar_buf_drop_places(buf);
 	mutex_lock(&gdev->lock);
 	gdev->nr_bufs--;
 	mutex_unlock(&gdev->lock);
@@ -133,22 +146,31 @@ static const struct dma_buf_ops gbar_buf_ops = {
 	.vunmap			= gbar_vunmap,
 };
 
-static struct dma_buf *gbar_buf_export(struct gbar_buf *buf, int fd_flags)
+/* A dma-buf of this module, or NULL. */
+struct gbar_buf *gbar_buf_of(struct dma_buf *dmabuf)
+{
+	if (dmabuf->ops != &gbar_buf_ops && dmabuf->ops != &gbar_dynamic_ops)
+		return NULL;
+	return dmabuf->priv;
+}
+
+static struct dma_buf *gbar_buf_export(struct gbar_buf *buf, u32 flags)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 
 	info.exp_name = GBAR_NAME;
 	info.owner = THIS_MODULE;
-	info.ops = &gbar_buf_ops;
+	info.ops = flags & GPUDMABUF_BAR_ALLOC_DYNAMIC ? &gbar_dynamic_ops :
+							 &gbar_buf_ops;
 	info.size = buf->size;
-	info.flags = fd_flags;
+	info.flags = flags & GPUDMABUF_BAR_ALLOC_RDONLY ? O_RDONLY : O_RDWR;
 	info.priv = buf;
 	return dma_buf_export(&info);
 }
 
 /* With gdev->life read-held: no revoke runs before the buffer is listed. */
 static struct dma_buf *gbar_buf_create_locked(struct gbar_dev *gdev,
-					      size_t size, int fd_flags)
+					      size_t size, u32 flags)
 {
 	struct gbar_buf *buf;
 	int ret;
@@ -164,14 +186,19 @@ static struct dma_buf *gbar_buf_create_locked(struct gbar_dev *gdev,
 	init_completion(&buf->idle);
 	refcount_set(&buf->refs, 1);
 
-	ret = gbar_mem_alloc(gdev, size, &buf->addr);
-	if (ret)
+	buf->place = gbar_place_alloc(gdev, size);
+	if (IS_ERR(buf->place)) {
+		ret = PTR_ERR(buf->place);
 		goto err_free_buf;
+	}
+	ret = gbar_place_clear(buf->place);
+	if (ret)
+		goto err_put_place;
 
-	buf->dmabuf = gbar_buf_export(buf, fd_flags);
+	buf->dmabuf = gbar_buf_export(buf, flags);
 	if (IS_ERR(buf->dmabuf)) {
 		ret = PTR_ERR(buf->dmabuf);
-		goto err_free_mem;
+		goto err_put_place;
 	}
 
 	/* From here on everything is the dma-buf's and undone by release. */
@@ -184,8 +211,8 @@ static struct dma_buf *gbar_buf_create_locked(struct gbar_dev *gdev,
 	mutex_unlock(&gdev->lock);
 	return buf->dmabuf;
 
-err_free_mem:
-	gbar_mem_free(gdev, buf->addr, size);
+err_put_place:
+	gbar_place_put(buf->place);
 err_free_buf:
 	kfree(buf);
 	return ERR_PTR(ret);
@@ -195,19 +222,19 @@ err_free_buf:
  * gbar_buf_create - allocate, clear, export
  * @gdev: the device
  * @size: bytes, a multiple of PAGE_SIZE
- * @fd_flags: O_RDONLY or O_RDWR
+ * @flags: bits of enum gpudmabuf_bar_alloc_flags
  *
  * Sleeps.  Returns the dma-buf, which owns everything, or an ERR_PTR: -ENODEV
  * if the device is gone, -ENOSPC, -ENOMEM, -EINTR if killed.
  */
 struct dma_buf *gbar_buf_create(struct gbar_dev *gdev, size_t size,
-				int fd_flags)
+				u32 flags)
 {
 	struct dma_buf *dmabuf = ERR_PTR(-ENODEV);
 
 	down_read(&gdev->life);
 	if (gdev->alive)
-		dmabuf = gbar_buf_create_locked(gdev, size, fd_flags);
+		dmabuf = gbar_buf_create_locked(gdev, size, flags);
 	up_read(&gdev->life);
 	return dmabuf;
 }
@@ -247,7 +274,7 @@ static void gbar_buf_revoke(struct gbar_buf *buf)
 		pr_warn("%s: %d users of a revoked buffer do not let go\n",
 			buf->gdev->name, atomic_read(&buf->users));
 
-	gbar_mem_free(buf->gdev, buf->addr, buf->size);
+	gbar_buf_drop_places(buf);
 }
 
 /* Takes a buffer off the list, with a reference that release waits for. */

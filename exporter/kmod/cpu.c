@@ -15,7 +15,7 @@ static vm_fault_t gbar_fault_locked(struct gbar_buf *buf, struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long addr = vmf->address & PAGE_MASK;
 	unsigned long end = min(vma->vm_end, ALIGN(addr + 1, PMD_SIZE));
-	unsigned long pfn = PHYS_PFN(buf->addr) + vmf->pgoff;
+	unsigned long pfn = PHYS_PFN(buf->place->addr) + vmf->pgoff;
 	vm_fault_t ret;
 
 	lockdep_assert_held_read(&buf->lock);
@@ -34,7 +34,10 @@ static vm_fault_t gbar_fault_locked(struct gbar_buf *buf, struct vm_fault *vmf)
 	return VM_FAULT_NOPAGE;
 }
 
-/* revoke unmaps after it has set the flag: nothing is inserted behind it. */
+/*
+ * Revoke unmaps after it has set the flag, a move while it keeps us out:
+ * nothing is inserted behind either.
+ */
 static vm_fault_t gbar_fault(struct vm_fault *vmf)
 {
 	struct gbar_buf *buf = vmf->vma->vm_private_data;
@@ -80,30 +83,45 @@ int gbar_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	return 0;
 }
 
-/* Nobody tells a vmap's owner of a revoke, so revoke waits for vunmap. */
-int gbar_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+static int gbar_vmap_locked(struct gbar_buf *buf, struct iosys_map *map)
 {
-	struct gbar_buf *buf = dmabuf->priv;
 	void __iomem *io;
-	int ret;
 
-	ret = gbar_buf_use(buf);
-	if (ret)
-		return ret;
+	lockdep_assert_held_read(&buf->lock);
 
-	io = ioremap_wc(buf->addr, buf->size);
-	if (!io) {
-		gbar_buf_unuse(buf);
+	if (buf->revoked)
+		return -ENODEV;
+	io = ioremap_wc(buf->place->addr, buf->size);
+	if (!io)
 		return -ENOMEM;
-	}
+	atomic_inc(&buf->users);
+	atomic_inc(&buf->vmaps);
 	iosys_map_set_vaddr_iomem(map, io);
 	return 0;
 }
 
+/*
+ * Nobody tells a vmap's owner of a revoke or a move, so revoke waits for vunmap
+ * and moves are refused until then.  Old kernels call without dma_resv.
+ */
+int gbar_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct gbar_buf *buf = dmabuf->priv;
+	int ret;
+
+	down_read(&buf->lock);
+	ret = gbar_vmap_locked(buf, map);
+	up_read(&buf->lock);
+	return ret;
+}
+
 void gbar_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
+	struct gbar_buf *buf = dmabuf->priv;
+
 	iounmap(map->vaddr_iomem);
-	gbar_buf_unuse(dmabuf->priv);
+	atomic_dec(&buf->vmaps);
+	gbar_buf_unuse(buf);
 }
 
 /* Mappings are uncached: there is nothing to prepare. */

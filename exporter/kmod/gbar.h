@@ -11,9 +11,12 @@
  * the BAR any more and every call on it answers -ENODEV.  A gbar_buf keeps its
  * gbar_dev, so that only the pci_dev may be gone.
  *
+ * Where a gbar_buf is in the range is its gbar_place.  A buffer of the static
+ * kind has one for life; one of the dynamic kind may get another (move.c).
+ *
  * Lock order: device_lock(PCI device) → gbar_dev.life → gbar_dev.lock;
- * mmap_lock → dma_resv → gbar_buf.lock.  The two chains never nest, save that
- * a buffer is made and freed in the first.
+ * mmap_lock → dma_resv → gbar_buf.lock → i_mmap_rwsem.  The two chains never
+ * nest, save that a buffer is made and freed in the first.
  */
 #ifndef GBAR_H
 #define GBAR_H
@@ -103,6 +106,21 @@ struct gbar_dev {
 };
 
 /**
+ * struct gbar_place - a piece of the range
+ * @refs: the buffer that is there, and each DMA mapping: an importer that is
+ *	  told of a move may unmap later, and until then nobody else gets it
+ * @gdev: where it belongs; borrowed, a buffer has it
+ * @addr: physical address
+ * @size: bytes, a multiple of PAGE_SIZE
+ */
+struct gbar_place {
+	refcount_t refs;
+	struct gbar_dev *gdev;
+	phys_addr_t addr;
+	size_t size;
+};
+
+/**
  * struct gbar_buf - a piece of the range and its dma-buf
  * @gdev: a reference; its pdev may be touched between gbar_buf_use() and
  *	  gbar_buf_unuse() only
@@ -112,12 +130,18 @@ struct gbar_dev {
  * @node: in gdev->bufs until revoked or released
  * @refs: release and a running revoke; release waits for the last one
  * @idle: completed when @refs drops to 0
- * @lock: write-held to change @revoked (and, with dma_resv, where the memory
- *	  is), read-held by page faults
+ * @lock: write-held, with dma_resv, to change @revoked and @place; read-held
+ *	  by page faults and vmap
  * @revoked: the memory is no longer ours
  * @users: DMA mappings, vmaps and calls in progress; revoke waits for 0
- * @addr: physical address
  * @size: bytes, a multiple of PAGE_SIZE
+ * @place: where the memory is; a reference, until revoked
+ * @vmaps: 1 while the core has a vmap; incremented under @lock
+ * @pins: calls of pin that unpin has not undone; under dma_resv
+ * @map_pins: those of @pins that the core made for a mapping; under dma_resv
+ * @kept: the place that was left last, if it is to be looked at; a reference,
+ *	  under dma_resv
+ * @kept_fill: what @kept was filled with
  */
 struct gbar_buf {
 	struct gbar_dev *gdev;
@@ -131,8 +155,14 @@ struct gbar_buf {
 	bool revoked;
 	atomic_t users;
 
-	phys_addr_t addr;
 	size_t size;
+	struct gbar_place *place;
+	atomic_t vmaps;
+
+	unsigned int pins;
+	unsigned int map_pins;
+	struct gbar_place *kept;
+	u8 kept_fill;
 };
 
 /* params.c */
@@ -168,17 +198,34 @@ long gbar_ioctl(struct file *file, unsigned int nr, unsigned long arg);
 int gbar_mem_init(struct gbar_dev *gdev);
 void gbar_mem_unmap(struct gbar_dev *gdev);
 void gbar_mem_destroy(struct gbar_dev *gdev);
-int gbar_mem_alloc(struct gbar_dev *gdev, size_t size, phys_addr_t *ret_addr);
-void gbar_mem_free(struct gbar_dev *gdev, phys_addr_t addr, size_t size);
 size_t gbar_mem_avail(struct gbar_dev *gdev);
 void gbar_mem_flush(struct gbar_dev *gdev);
 
+struct gbar_place *gbar_place_alloc(struct gbar_dev *gdev, size_t size);
+int gbar_place_clear(struct gbar_place *place);
+void gbar_place_get(struct gbar_place *place);
+void gbar_place_put(struct gbar_place *place);
+
 /* buf.c */
 struct dma_buf *gbar_buf_create(struct gbar_dev *gdev, size_t size,
-				int fd_flags);
+				u32 flags);
+struct gbar_buf *gbar_buf_of(struct dma_buf *dmabuf);
 void gbar_bufs_revoke(struct gbar_dev *gdev);
 int gbar_buf_use(struct gbar_buf *buf);
 void gbar_buf_unuse(struct gbar_buf *buf);
+int gbar_buf_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach);
+struct sg_table *gbar_buf_map(struct dma_buf_attachment *attach,
+			      enum dma_data_direction dir);
+void gbar_buf_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		    enum dma_data_direction dir);
+void gbar_buf_release(struct dma_buf *dmabuf);
+
+/* dynamic.c */
+extern const struct dma_buf_ops gbar_dynamic_ops;
+bool gbar_dynamic_pinned(struct gbar_buf *buf);
+
+/* move.c */
+int gbar_buf_move(struct gbar_buf *buf, u8 fill, bool keep, u64 *ret_stray);
 
 /* cpu.c */
 int gbar_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
@@ -192,7 +239,7 @@ int gbar_topology_check(struct gbar_buf *buf, struct device *importer);
 
 /* map_*.c */
 struct sg_table *gbar_sgt_map(struct dma_buf_attachment *attach,
-			      phys_addr_t addr, size_t size,
+			      struct gbar_place *place,
 			      enum dma_data_direction dir);
 void gbar_sgt_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt);
 

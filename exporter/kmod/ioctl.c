@@ -8,6 +8,9 @@
 #include <linux/uaccess.h>
 #include "gbar.h"
 
+#define GBAR_ALLOC_FLAGS						\
+	(GPUDMABUF_BAR_ALLOC_RDONLY | GPUDMABUF_BAR_ALLOC_DYNAMIC)
+
 /**
  * struct gbar_call - a call in progress
  * @gdev: the device of the node
@@ -22,6 +25,7 @@ struct gbar_call {
 	union {
 		struct gpudmabuf_bar_query query;
 		struct gpudmabuf_bar_alloc alloc;
+		struct gpudmabuf_bar_evict evict;
 	} arg;
 };
 
@@ -66,7 +70,7 @@ static int gbar_alloc(struct gbar_call *call)
 	struct dma_buf *dmabuf;
 	int fd, ret;
 
-	if (arg->flags & ~GPUDMABUF_BAR_ALLOC_RDONLY || !arg->length)
+	if (arg->flags & ~GBAR_ALLOC_FLAGS || !arg->length)
 		return -EINVAL;
 	if (arg->length > call->gdev->range.size)
 		return -ENOSPC;
@@ -76,8 +80,7 @@ static int gbar_alloc(struct gbar_call *call)
 		return fd;
 
 	dmabuf = gbar_buf_create(call->gdev, PAGE_ALIGN(arg->length),
-				 arg->flags & GPUDMABUF_BAR_ALLOC_RDONLY ?
-				 O_RDONLY : O_RDWR);
+				 arg->flags);
 	if (IS_ERR(dmabuf)) {
 		ret = PTR_ERR(dmabuf);
 		goto err_put_fd;
@@ -100,6 +103,37 @@ err_put_fd:
 	return ret;
 }
 
+static int gbar_evict_dmabuf(struct gbar_call *call, struct dma_buf *dmabuf)
+{
+	struct gpudmabuf_bar_evict *arg = &call->arg.evict;
+	struct gbar_buf *buf = gbar_buf_of(dmabuf);
+
+	if (!buf || buf->gdev != call->gdev)
+		return -EINVAL;
+	if (!dma_buf_is_dynamic(dmabuf))
+		return -EOPNOTSUPP;
+	return gbar_buf_move(buf, arg->fill,
+			     arg->flags & GPUDMABUF_BAR_EVICT_KEEP,
+			     &arg->out_stray);
+}
+
+static int gbar_evict(struct gbar_call *call)
+{
+	struct gpudmabuf_bar_evict *arg = &call->arg.evict;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (arg->flags & ~GPUDMABUF_BAR_EVICT_KEEP || arg->fill > U8_MAX)
+		return -EINVAL;
+
+	dmabuf = dma_buf_get(arg->fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = gbar_evict_dmabuf(call, dmabuf);
+	dma_buf_put(dmabuf);
+	return ret ? ret : gbar_call_answer(call, sizeof(*arg));
+}
+
 static const struct gbar_ioctl {
 	unsigned int nr;
 	size_t size;
@@ -110,6 +144,8 @@ static const struct gbar_ioctl {
 	  offsetofend(struct gpudmabuf_bar_query, out_buffers), gbar_query },
 	{ GPUDMABUF_BAR_ALLOC, sizeof(struct gpudmabuf_bar_alloc),
 	  offsetofend(struct gpudmabuf_bar_alloc, out_reserved), gbar_alloc },
+	{ GPUDMABUF_BAR_EVICT, sizeof(struct gpudmabuf_bar_evict),
+	  offsetofend(struct gpudmabuf_bar_evict, out_stray), gbar_evict },
 };
 
 static const struct gbar_ioctl *gbar_ioctl_find(unsigned int nr)

@@ -13,14 +13,14 @@
 /**
  * struct gbar_map - one mapping for one importer
  * @sgt: what the importer gets
+ * @place: what is mapped; a reference
  * @addr: DMA address of the whole, which is contiguous
- * @size: bytes of the whole
  * @dir: as mapped
  */
 struct gbar_map {
 	struct sg_table sgt;
+	struct gbar_place *place;
 	dma_addr_t addr;
-	size_t size;
 	enum dma_data_direction dir;
 };
 
@@ -41,7 +41,7 @@ static void gbar_sgt_fill(struct sg_table *sgt, dma_addr_t addr, size_t size,
 
 /* Called with dma_resv held or not, as the kernel has it.  Sleeps. */
 struct sg_table *gbar_sgt_map(struct dma_buf_attachment *attach,
-			      phys_addr_t addr, size_t size,
+			      struct gbar_place *place,
 			      enum dma_data_direction dir)
 {
 	unsigned int seg = dma_get_max_seg_size(attach->dev) & PAGE_MASK;
@@ -54,19 +54,20 @@ struct sg_table *gbar_sgt_map(struct dma_buf_attachment *attach,
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return ERR_PTR(-ENOMEM);
-	if (sg_alloc_table(&map->sgt, DIV_ROUND_UP(size, seg), GFP_KERNEL))
+	if (sg_alloc_table(&map->sgt, DIV_ROUND_UP(place->size, seg), GFP_KERNEL))
 		goto err_free_map;
 
-	map->size = size;
 	map->dir = dir;
-	map->addr = dma_map_resource(attach->dev, addr, size, dir,
-				     DMA_ATTR_SKIP_CPU_SYNC);
+	map->addr = dma_map_resource(attach->dev, place->addr, place->size,
+				     dir, DMA_ATTR_SKIP_CPU_SYNC);
 	if (dma_mapping_error(attach->dev, map->addr)) {
 		ret = -EIO;
 		goto err_free_sgt;
 	}
 
-	gbar_sgt_fill(&map->sgt, map->addr, size, seg);
+	gbar_place_get(place);
+	map->place = place;
+	gbar_sgt_fill(&map->sgt, map->addr, place->size, seg);
 	return &map->sgt;
 
 err_free_sgt:
@@ -80,8 +81,9 @@ void gbar_sgt_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt)
 {
 	struct gbar_map *map = container_of(sgt, struct gbar_map, sgt);
 
-	dma_unmap_resource(attach->dev, map->addr, map->size, map->dir,
+	dma_unmap_resource(attach->dev, map->addr, map->place->size, map->dir,
 			   DMA_ATTR_SKIP_CPU_SYNC);
+	gbar_place_put(map->place);
 	sgt->orig_nents = sgt->nents;
 	sg_free_table(sgt);
 	kfree(map);

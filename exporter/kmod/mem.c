@@ -9,6 +9,7 @@
 #include <linux/io.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include "gbar.h"
 
 /* Cleared between two looks at signals and the scheduler. */
@@ -66,9 +67,53 @@ void gbar_mem_flush(struct gbar_dev *gdev)
 	readl(gdev->flush);
 }
 
-/* Nobody sees what a former owner left. */
-static int gbar_mem_clear(struct gbar_dev *gdev, phys_addr_t addr, size_t size)
+/**
+ * gbar_place_alloc - take a piece of the range
+ * @gdev: the device; only accounting is touched
+ * @size: bytes, a multiple of PAGE_SIZE
+ *
+ * Returns the place, with what its former owner left in it, or an ERR_PTR:
+ * -ENOSPC, -ENOMEM.  Sleeps.
+ */
+struct gbar_place *gbar_place_alloc(struct gbar_dev *gdev, size_t size)
 {
+	struct genpool_data_align align = {
+		.align = min_t(unsigned long, size, GBAR_ALIGN_MAX),
+	};
+	struct gbar_place *place;
+
+	place = kzalloc(sizeof(*place), GFP_KERNEL_ACCOUNT);
+	if (!place)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&place->refs, 1);
+	place->gdev = gdev;
+	place->size = size;
+
+	align.align = rounddown_pow_of_two(align.align);
+	place->addr = gen_pool_alloc_algo(gdev->pool, size,
+					  gen_pool_first_fit_align, &align);
+	if (!place->addr)
+		place->addr = gen_pool_alloc(gdev->pool, size);
+	if (!place->addr) {
+		kfree(place);
+		return ERR_PTR(-ENOSPC);
+	}
+	return place;
+}
+
+/**
+ * gbar_place_clear - so that nobody sees what a former owner left
+ * @place: its device's life is read-held, and it is alive
+ *
+ * Returns 0, -ENOMEM, or -EINTR if killed.  Sleeps.
+ */
+int gbar_place_clear(struct gbar_place *place)
+{
+	phys_addr_t addr = place->addr;
+	size_t size = place->size;
+
+	lockdep_assert_held_read(&place->gdev->life);
+
 	while (size) {
 		size_t step = min_t(size_t, size, GBAR_CLEAR_STEP);
 		void __iomem *io = ioremap_wc(addr, step);
@@ -84,48 +129,23 @@ static int gbar_mem_clear(struct gbar_dev *gdev, phys_addr_t addr, size_t size)
 			return -EINTR;
 		cond_resched();
 	}
-	gbar_mem_flush(gdev);
+	gbar_mem_flush(place->gdev);
 	return 0;
 }
 
-/**
- * gbar_mem_alloc - take a piece of the range, cleared
- * @gdev: its life is read-held, and it is alive
- * @size: bytes, a multiple of PAGE_SIZE
- * @ret_addr: physical address
- *
- * Returns 0, -ENOSPC, -ENOMEM, or -EINTR if killed.  Sleeps.
- */
-int gbar_mem_alloc(struct gbar_dev *gdev, size_t size, phys_addr_t *ret_addr)
+void gbar_place_get(struct gbar_place *place)
 {
-	struct genpool_data_align align = {
-		.align = min_t(unsigned long, size, GBAR_ALIGN_MAX),
-	};
-	unsigned long addr;
-	int ret;
-
-	lockdep_assert_held_read(&gdev->life);
-
-	align.align = rounddown_pow_of_two(align.align);
-	addr = gen_pool_alloc_algo(gdev->pool, size, gen_pool_first_fit_align,
-				   &align);
-	if (!addr)
-		addr = gen_pool_alloc(gdev->pool, size);
-	if (!addr)
-		return -ENOSPC;
-
-	ret = gbar_mem_clear(gdev, addr, size);
-	if (ret) {
-		gbar_mem_free(gdev, addr, size);
-		return ret;
-	}
-	*ret_addr = addr;
-	return 0;
+	refcount_inc(&place->refs);
 }
 
-void gbar_mem_free(struct gbar_dev *gdev, phys_addr_t addr, size_t size)
+/* Also after the PCI device is gone: accounting lives on. */
+void gbar_place_put(struct gbar_place *place)
 {
-	gen_pool_free(gdev->pool, addr, size);
+	if (!refcount_dec_and_test(&place->refs))
+		return;
+
+	gen_pool_free(place->gdev->pool, place->addr, place->size);
+	kfree(place);
 }
 
 size_t gbar_mem_avail(struct gbar_dev *gdev)

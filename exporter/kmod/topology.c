@@ -53,7 +53,10 @@ static bool gbar_acs_redirects(struct pci_dev *dev, struct pci_dev *top)
 	return false;
 }
 
-/* Addresses that are not translated must be right as they are. */
+/*
+ * Addresses that are not translated must be right as they are, wherever in the
+ * range a buffer may move to.
+ */
 static bool gbar_bus_address_ok(struct gbar_buf *buf, struct device *importer)
 {
 	struct gbar_dev *gdev = buf->gdev;
@@ -62,7 +65,7 @@ static bool gbar_bus_address_ok(struct gbar_buf *buf, struct device *importer)
 
 	return pci_bus_address(gdev->pdev, gdev->range.bar) ==
 	       pci_resource_start(gdev->pdev, gdev->range.bar) &&
-	       buf->addr + buf->size - 1 <= limit;
+	       gdev->start + gdev->range.size - 1 <= limit;
 }
 
 static bool gbar_switch_ok(struct pci_dev *pdev, struct pci_dev *peer,

@@ -27,7 +27,8 @@
  *  EOPNOTSUPP	The target cannot be driven directly.
  *  EXDEV	The target can be driven and the dma-buf can be attached, but
  *		not this one to that one.
- *  ENODEV	The disk or the memory is gone (unplugged, unbound, revoked).
+ *  ENODEV	The disk or the memory is gone (unplugged, unbound, revoked, a
+ *		disk without capacity).
  *  EPERM	Write to a disk that is set read-only.
  *  EACCES	A security policy forbids the access.
  *  EBUSY	The page cache holds blocks of the range that cannot be dropped:

@@ -15,7 +15,8 @@
 
 #include <gpudmabuf.h>
 
-#define BUF_LEN (4UL << 20)
+#define BUF_LEN	(4UL << 20)
+#define TICK	10000
 
 static struct gdb_file *file;
 static struct gdb_buf *buf;
@@ -57,7 +58,7 @@ static void victim(const char *disk, long threads, int ready)
 /* Whether the process was still at it when it was killed. */
 static int kill_one(const char *disk, long threads, useconds_t after)
 {
-	int ready[2], status;
+	int ready[2], status = 0;
 	pid_t pid;
 	char c;
 
@@ -70,6 +71,11 @@ static int kill_one(const char *disk, long threads, useconds_t after)
 	if (read(ready[0], &c, 1) != 1)
 		return 0;
 	close(ready[0]);
+	for (; after > TICK; after -= TICK) {
+		usleep(TICK);
+		if (waitpid(pid, &status, WNOHANG))
+			return 0;
+	}
 	usleep(after);
 	kill(pid, SIGKILL);
 	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
