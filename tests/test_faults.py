@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Disks, memory and processes that go away or fail in the middle of I/O."""
 
+import contextlib
 import os
 import time
 
@@ -24,10 +25,24 @@ BAD = ",file.driver=blkdebug" + "".join(
 bad_sectors = pytest.mark.guest(vram=64, drive_args=BAD)
 
 
-def pci_of(guest, driver):
-    """PCI address of the only device of a driver."""
-    return guest.run(f"cd /sys/bus/pci/drivers/{driver} && echo 0000:*",
-                     check=True).stdout.strip()
+@contextlib.contextmanager
+def unbinding(guest, driver):
+    """PCI address of a driver's only device, which gets its driver back."""
+    place = f"/sys/bus/pci/drivers/{driver}"
+    address = guest.run(f"cd {place} && echo 0000:*",
+                        check=True).stdout.strip()
+    try:
+        yield address
+    finally:
+        if guest.alive and not guest.broken:
+            guest.run(f"[ -e {place}/{address} ] || echo {address} "
+                      f">{place}/bind; until [ -b {DISK} ]; do sleep 0.02; "
+                      "done", check=True)
+
+
+def unbind(guest, driver, address):
+    guest.run(f"echo {address} >/sys/bus/pci/drivers/{driver}/unbind",
+              check=True, timeout=60)
 
 
 def slow(guest, iops):
@@ -125,7 +140,7 @@ def test_bad_sector_write(guest):
 @faults
 def test_controller_reset(guest):
     """Twenty resets under verified I/O: no error, no wrong byte."""
-    io = start_io(guest, DISK, 2, MIB, seconds=600)
+    io = start_io(guest, DISK, 1, 2 * MIB, seconds=600)
     guest.run("cd /sys/class/nvme/nvme0; for i in $(seq 20); do "
               "echo 1 >reset_controller || exit; sleep 0.1; done",
               check=True)
@@ -133,21 +148,19 @@ def test_controller_reset(guest):
     result = io.wait()
     assert result.rc == 0, result
     rounds = [int(line.split()[0]) for line in result.stdout.splitlines()]
-    assert len(rounds) == 2 and min(rounds) > 1, result
+    assert len(rounds) == 1 and rounds[0] > 1, result
 
 
 @faults
 def test_driver_unbound(guest):
     """nvme leaves the controller in the middle of I/O, and comes back."""
-    address = pci_of(guest, "nvme")
-    io = start_io(guest, DISK, 3, 2 * MIB)
-    guest.run(f"echo {address} >/sys/bus/pci/drivers/nvme/unbind", check=True)
-    result = io.wait()
+    with unbinding(guest, "nvme") as address:
+        io = start_io(guest, DISK, 3, 2 * MIB)
+        unbind(guest, "nvme", address)
+        result = io.wait()
     assert result.rc == 0, result
     assert result.stdout.split("\n")[:3] == ["ENODEV DISK_GONE"] * 3
     assert result.seconds < 30
-    guest.run(f"echo {address} >/sys/bus/pci/drivers/nvme/bind; "
-              f"until [ -b {DISK} ]; do sleep 0.02; done", check=True)
     assert_io_works(guest)
 
 
@@ -155,16 +168,13 @@ def test_driver_unbound(guest):
 def test_driver_unbound_in_flight(throttled):
     """The same with commands that the disk is slow to answer."""
     guest = throttled
-    address = pci_of(guest, "nvme")
-    io = start_io(guest, "-r", DISK, 2, 4 * MIB)
-    guest.run(f"echo {address} >/sys/bus/pci/drivers/nvme/unbind", check=True,
-              timeout=60)
-    result = io.wait()
-    poison(guest)
+    with unbinding(guest, "nvme") as address:
+        io = start_io(guest, "-r", DISK, 2, 4 * MIB)
+        unbind(guest, "nvme", address)
+        result = io.wait()
+        poison(guest)
+        assert_poisoned(guest)
     assert result.stdout.split("\n")[:2] == ["ENODEV DISK_GONE"] * 2
-    assert_poisoned(guest)
-    guest.run(f"echo {address} >/sys/bus/pci/drivers/nvme/bind; "
-              f"until [ -b {DISK} ]; do sleep 0.02; done", check=True)
     assert_io_works(guest)
 
 
@@ -173,21 +183,20 @@ def test_driver_unbound_in_flight(throttled):
 @faults
 def test_memory_revoked(guest):
     """An idle disk: I/O ends within a second, the disk works on."""
-    address = pci_of(guest, "gpudmabuf_bar")
-    io = start_io(guest, "-p", DISK, 3, MIB)
-    revoked = guest.run(
-        f"echo {address} >/sys/bus/pci/drivers/gpudmabuf_bar/unbind; "
-        "t=0; while pidof verify >/dev/null; do sleep 0.05; "
-        "t=$((t + 1)); [ $t -lt 200 ] || exit 1; done; echo $t", check=True)
-    poison(guest)
-    result = io.wait()
+    with unbinding(guest, "gpudmabuf_bar") as address:
+        io = start_io(guest, "-p", DISK, 3, MIB)
+        ended = guest.run(
+            f"echo {address} >/sys/bus/pci/drivers/gpudmabuf_bar/unbind; "
+            "t=0; while pidof verify >/dev/null; do sleep 0.05; "
+            "t=$((t + 1)); [ $t -lt 200 ] || exit 1; done; echo $t",
+            check=True)
+        poison(guest)
+        result = io.wait()
+        guest.run(f"dd if={DISK} of=/dev/null bs=1M count=8 iflag=direct "
+                  "status=none", check=True)
+        assert_poisoned(guest)
     assert result.stdout.split("\n")[:3] == ["ENODEV MEMORY_GONE"] * 3
-    assert int(revoked.stdout) <= 20
-    guest.run(f"dd if={DISK} of=/dev/null bs=1M count=8 iflag=direct "
-              "status=none", check=True)
-    assert_poisoned(guest)
-    guest.run(f"echo {address} >/sys/bus/pci/drivers/gpudmabuf_bar/bind",
-              check=True)
+    assert int(ended.stdout) <= 20
     assert_io_works(guest)
 
 
@@ -195,16 +204,13 @@ def test_memory_revoked(guest):
 def test_memory_revoked_in_flight(throttled):
     """Unbind waits for what the disk still has to write there."""
     guest = throttled
-    address = pci_of(guest, "gpudmabuf_bar")
-    io = start_io(guest, "-r", DISK, 2, 4 * MIB)
-    guest.run(f"echo {address} >/sys/bus/pci/drivers/gpudmabuf_bar/unbind",
-              check=True, timeout=60)
-    poison(guest)
-    result = io.wait()
+    with unbinding(guest, "gpudmabuf_bar") as address:
+        io = start_io(guest, "-r", DISK, 2, 4 * MIB)
+        unbind(guest, "gpudmabuf_bar", address)
+        poison(guest)
+        result = io.wait()
+        assert_poisoned(guest)
     assert result.stdout.split("\n")[:2] == ["ENODEV MEMORY_GONE"] * 2
-    assert_poisoned(guest)
-    guest.run(f"echo {address} >/sys/bus/pci/drivers/gpudmabuf_bar/bind",
-              check=True)
     assert_io_works(guest)
 
 

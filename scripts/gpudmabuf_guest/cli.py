@@ -93,7 +93,8 @@ def _options(args):
 def _run(guest, command, timeout):
     deadline = time.monotonic() + timeout
     guest.start(timeout)
-    result = guest.run(command, timeout=deadline - time.monotonic(),
+    left = deadline - time.monotonic()
+    result = guest.run(command, timeout=left / guest.options.patience,
                        stdout=sys.stdout.buffer, stderr=sys.stderr.buffer)
     problems = guest.stop()
     for problem in problems:

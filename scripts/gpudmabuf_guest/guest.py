@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Commands that can run at the same time.
 CHANNELS = 2
 
+# In seconds, like all others; times Options.patience.
 BOOT_TIMEOUT = 120
 STOP_TIMEOUT = 60
 
@@ -134,8 +135,13 @@ class Guest:
         """Whether a command is running."""
         return self._channels.qsize() < CHANNELS
 
-    def start(self, timeout=BOOT_TIMEOUT):
-        """Boot, load the drivers, return when commands can run."""
+    def start(self, timeout=None):
+        """Boot, load the drivers, return when commands can run.
+
+        timeout: in seconds, whatever the kernel; a build is within it.
+        """
+        if timeout is None:
+            timeout = BOOT_TIMEOUT * self.options.patience
         deadline = time.monotonic() + timeout
         try:
             found = kernel.find(self.options.kernel)
@@ -238,7 +244,7 @@ class Guest:
                 problems.append((result.stdout + result.stderr).strip())
             excerpt = self.check_log()
             self._ports.send("ctl0", "reboot")
-            self.process.wait(20)
+            self.process.wait(20 * self.options.patience)
         except subprocess.TimeoutExpired:
             problems.append("the guest does not shut down")
             excerpt = self.check_log()
@@ -259,8 +265,10 @@ class Guest:
         command is a string for sh or a list of arguments.  With check, a
         status other than 0 raises CommandFailed.  stdout and stderr are binary
         files that receive the output as it comes; it is not in the Result
-        then.  Two commands can run at the same time, from two threads.
+        then.  Two commands can run at the same time, from two threads.  timeout
+        is for a kernel of usual speed; a slow one has more.
         """
+        timeout *= self.options.patience
         if not isinstance(command, str):
             command = [str(word) for word in command]
         if not self.alive:
@@ -385,7 +393,7 @@ class Guest:
         mark = f"gpudmabuf: log mark {next(self._ids)}."
         self.run(["/run/gpudmabuf/busybox", "sh", "-c",
                   'echo "$0" >/dev/kmsg', mark], timeout=timeout)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.options.patience
         while mark not in self.log_text() and time.monotonic() < deadline:
             time.sleep(0.02)
 

@@ -38,9 +38,10 @@ def environment():
     return env
 
 
-def _output(*command):
-    done = subprocess.run(command, env=environment(), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def _output(*command, **variables):
+    done = subprocess.run(command, env={**environment(), **variables},
+                          text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
     if done.returncode:
         raise KernelError(f"{' '.join(map(str, command))}:\n"
                           f"{done.stdout}{done.stderr}")
@@ -56,6 +57,8 @@ class Kernel:
     kdir: pathlib.Path
     vmlinuz: pathlib.Path
     modules: pathlib.Path
+    # Of the system that has a compiler for it, if not this one.
+    compiler_root: str = ""
 
     @property
     def root(self):
@@ -70,8 +73,10 @@ def find(name):
     if done.returncode:
         raise KernelError(f"kernel {name} cannot be had")
     parts = dict(line.split("=", 1) for line in done.stdout.splitlines())
-    return Kernel(name, parts["release"], *(pathlib.Path(parts[key]) for key
-                                            in ("kdir", "vmlinuz", "modules")))
+    return Kernel(name, parts["release"],
+                  *(pathlib.Path(parts[key])
+                    for key in ("kdir", "vmlinuz", "modules")),
+                  parts.get("root", ""))
 
 
 class _Lock:
@@ -106,7 +111,7 @@ def build_modules(kernel, folders=DRIVERS):
         for folder in folders:
             if (TOP / folder / "Kbuild").exists():
                 _output(TOP / "kcompat/build.sh", kernel.kdir, out, folder,
-                        "-s")
+                        "-s", KCOMPAT_ROOT=kernel.compiler_root)
                 found += sorted((out / folder).glob("*.ko"))
     return found
 

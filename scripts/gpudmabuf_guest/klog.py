@@ -6,6 +6,9 @@ import re
 BAD = re.compile("|".join((
     r"\bWARNING: ",
     r"\bBUG: ",
+    # SLUB's reports: "BUG kmalloc-64 (Tainted: G    B     ): Redzone ..."
+    r"\bBUG \S+ \(",
+    r"\bkmem_cache_destroy .*still has objects\b",
     r"\bkernel BUG at ",
     r"\bOops\b",
     r"\bKernel panic\b",
@@ -14,13 +17,18 @@ BAD = re.compile("|".join((
     r"\bINFO: task .* blocked\b",
     r"\bINFO: trying to register non-static key\b",
     r"\bpossible (circular|recursive|irq lock)",
+    r"\bDEBUG_LOCKS_WARN_ON\b",
     r"\bstill has locks held\b",
     r"\b(KASAN|KFENCE|UBSAN|KCSAN|ODEBUG|DMA-API): ",
-    r"\bkmemleak: .*\bnew suspected memory leaks?\b",
+    # Also when it gives up: then it finds nothing any more.
+    r"\bkmemleak: .*\b(suspected memory leaks?|disabled|empty|Cannot)\b",
     r"\bDMAR: .*[Ff]ault\b",
-    r"\brcu: INFO: .*detected\b",
+    r"\bINFO: rcu_\w+ .*\b(stall|stalls)\b",
+    r"\brcu: INFO: .*\b(detected|stall|stalls)\b",
     r"\brefcount_t: ",
-    r"\blist_(add|del) corruption\b",
+    r"\blist_(add|del) (corruption|double)\b",
+    r"\bcannot create duplicate filename\b",
+    r"\birq \d+: nobody cared\b",
     r"\bBad page (state|map)\b",
 )))
 
@@ -28,7 +36,8 @@ BAD = re.compile("|".join((
 HARMLESS = re.compile("|".join((
     r"DMA-API: preallocated ",
     r"DMA-API: debugging enabled",
-    r"ODEBUG: .*(selftest|objects)",
+    r"DMA-API: dma_debug_entry pool grown ",
+    r"ODEBUG: selftest passed$",
 )))
 
 BEFORE, AFTER = 2, 40

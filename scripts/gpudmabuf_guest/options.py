@@ -39,6 +39,11 @@ class Options:
         count = self.gpus if self.vram else 0
         return ["vram", *(f"vram{n}" for n in range(1, count))][:count]
 
+    @property
+    def patience(self):
+        """How many times longer than usual all may take."""
+        return 5 if self.kernel.startswith("debug") else 1
+
     def check(self):
         """Raise OptionError for what QEMU would refuse less clearly."""
         if not 0 <= self.nvme <= 8:

@@ -85,35 +85,59 @@ static void finish(int number)
 	until = 0;
 }
 
-/* Whether to go on. */
-static bool transferred(ssize_t done)
+typedef ssize_t transfer_fn(struct gdb_file *f, struct gdb_buf *b, size_t len,
+			    off_t file_off, off_t buf_off);
+
+static ssize_t read_disk(struct gdb_file *f, struct gdb_buf *b, size_t n,
+			 off_t file_off, off_t buf_off)
+{
+	return gdb_read(f, b, n, file_off, buf_off);
+}
+
+static ssize_t write_disk(struct gdb_file *f, struct gdb_buf *b, size_t n,
+			  off_t file_off, off_t buf_off)
+{
+	return gdb_write(f, b, n, file_off, buf_off);
+}
+
+static void tell(ssize_t err)
 {
 	struct gdb_explanation why = {};
 
+	gdb_explain(&why);
+	printf("%s %s\n", strerrorname_np(-err), gdb_reason_name(why.reason));
+}
+
+/* Whether to go on.  After a short count, the rest tells why. */
+static bool transfer(struct thread *t, transfer_fn *fn)
+{
+	off_t off = (off_t)(t->number + 1) * len;
+	ssize_t done = fn(file, t->buf, len, off, 0);
+
 	if (done == (ssize_t)len)
 		return true;
-	if (done >= 0) {
-		printf("SHORT %zd\n", done);
-		return false;
+	if (done > 0) {
+		done = fn(file, t->buf, len - done, off + done, done);
+		if (done >= 0) {
+			printf("SHORT without a reason\n");
+			return false;
+		}
 	}
-	gdb_explain(&why);
-	printf("%s %s\n", strerrorname_np(-done), gdb_reason_name(why.reason));
+	tell(done);
 	return false;
 }
 
 static void *run(void *arg)
 {
 	struct thread *t = arg;
-	off_t off = (off_t)(t->number + 1) * len;
 	unsigned int round;
 
 	for (round = 0; now() < until; round++) {
 		fill(t, round);
-		if (!read_only &&
-		    !transferred(gdb_write(file, t->buf, len, off, 0)))
+		if (!read_only && !transfer(t, write_disk))
 			return NULL;
 		wipe(t);
-		if (!transferred(gdb_read(file, t->buf, len, off, 0)))
+		if (!transfer(t, read_disk))
 			return NULL;
 		compare(t, round);
 		rounds_done++;
@@ -152,12 +176,12 @@ int main(int argc, char **argv)
 	signal(SIGINT, finish);
 
 	if (gdb_open(&g, 0) || gdb_file_open(g, argv[1], O_RDWR, &file)) {
-		transferred(-1);
+		tell(-1);
 		return 1;
 	}
 	for (int i = 0; i < number; i++) {
 		if (start(&threads[i], i)) {
-			transferred(-1);
+			tell(-1);
 			return 1;
 		}
 	}
