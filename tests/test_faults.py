@@ -9,6 +9,8 @@ import pytest
 
 from harness.disks import HELPERS, VERIFY, start_io
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 DISK = "/dev/nvme0n1"
 POISON = b"\xc5" * (128 * MIB)

@@ -27,7 +27,7 @@ Mode = enum.IntEnum("Mode", [
 STATIC, DYNAMIC, HOST, NO_P2P = 0, 1, 2, 4
 
 hostile_guest = pytest.mark.guest(vram=VRAM // MIB, gpus=2)
-pytestmark = hostile_guest
+pytestmark = [hostile_guest, pytest.mark.slow]
 
 KINDS = pytest.mark.parametrize("kind", [STATIC, DYNAMIC],
                                 ids=["static", "dynamic"])

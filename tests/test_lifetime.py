@@ -9,6 +9,8 @@ import pytest
 from harness.disks import HELPERS
 from harness.kmods import loaded
 
+pytestmark = pytest.mark.slow
+
 PAGE = 4096
 EVICTIONS = 1000
 

@@ -34,6 +34,7 @@ def verdict(guest, first, last):
         return oracle.Oracle(first, last).read(trace)
 
 
+@pytest.mark.slow
 @guest_options
 def test_kills(watched):
     guest, first, last = watched
@@ -44,6 +45,7 @@ def test_kills(watched):
     assert not seen.violations
 
 
+@pytest.mark.slow
 @guest_options
 def test_revoke(watched):
     """The memory's device is unbound in the middle of I/O, 10 times."""

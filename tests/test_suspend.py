@@ -2,7 +2,11 @@
 """Suspend with I/O going on, as far as a guest's root file system survives it:
 notifiers and the freezing of tasks (pm_test's level "freezer", five seconds)."""
 
+import pytest
+
 from harness import BUILD
+
+pytestmark = pytest.mark.slow
 
 STORM = BUILD / "tests/guest/helpers/storm"
 TRACING = "/sys/kernel/tracing"
