@@ -33,8 +33,8 @@ FORMATS_QEMU += " ".join(
 FORMATS_QEMU += f" -drive {EMPTY},id=vd -device virtio-blk-pci,drive=vd"
 
 # Its own first disk has blocks of 4096 bytes.
-GATES = {"vram": 64, "nvme_args": ",logical_block_size=4096,physical_block_size=4096",
-         "qemu": FORMATS_QEMU}
+GATES = {"vram": 64, "qemu": FORMATS_QEMU,
+         "nvme_args": ",logical_block_size=4096,physical_block_size=4096"}
 gates = pytest.mark.guest(**GATES)
 
 # One namespace behind two controllers, as data-centre drives have it.
